@@ -1,0 +1,32 @@
+import type { z } from "zod";
+import type { AdapterCode } from "./errors.ts";
+import type { Secret } from "./secret.ts";
+
+/** One request. `headers` may hold secrets: they are revealed only on the wire, and never logged. */
+export interface HttpRequest<Reply> {
+  /** Who asks what, for messages: `openai: create key`. */
+  readonly action: string;
+  readonly method: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
+  readonly headers?: Readonly<Record<string, string | Secret>>;
+  /** `Authorization: Bearer`. */
+  readonly bearer?: Secret;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** What a 2xx answer must look like. */
+  readonly reply: z.ZodType<Reply>;
+  readonly signal: AbortSignal;
+  /**
+   * What an error answer means, where the vendor is more exact than its status: gets the status and the parsed JSON
+   * body (`undefined` when there is none). `undefined`: decide by status.
+   */
+  readonly refusal?: (status: number, body: unknown) => { code: AdapterCode; detail?: string; cure?: string } | undefined;
+}
+
+/**
+ * Makes one request and checks its reply; never retries, never keeps a connection for the next one. Throws `AdapterError`:
+ * `unreachable` when no connection was made, `timeout` on the client's own time-out, `malformed` for a reply of
+ * another shape, otherwise what `refusal` says, or by status: 401 `unauthorized`, 403 `forbidden`, 404 `notFound`, 429 `rateLimited` (with
+ * `Retry-After`), other 4xx `invalid`, 5xx `unavailable`. An error answer that is not JSON is `malformed` where its
+ * status is 2xx or 4xx other than 401, 403, 404 and 429. Nothing of a reply enters a message: it may hold a secret.
+ */
+export type Http = <Reply>(url: string, request: HttpRequest<Reply>) => Promise<Reply>;

@@ -1,0 +1,61 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { inspect } from "node:util";
+
+const MASK = "[secret]";
+
+/** Secrets that still exist in memory, so that {@link Secret.mask} can find them in a text. */
+const alive = new Set<WeakRef<Secret>>();
+const forget = new FinalizationRegistry<WeakRef<Secret>>((reference) => alive.delete(reference));
+
+/** A value that cannot be printed by accident: text, JSON and inspection show `[secret]`. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+    const reference = new WeakRef(this);
+    alive.add(reference);
+    forget.register(this, reference);
+  }
+
+  /** The value itself. Call it only where the value leaves the process. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  equals(other: Secret): boolean {
+    const [ours, theirs] = [Buffer.from(this.#value), Buffer.from(other.#value)];
+    return ours.length === theirs.length && timingSafeEqual(ours, theirs);
+  }
+
+  /** HMAC-SHA-256 under `key`, in hex: says whether two values are equal, and nothing else. */
+  fingerprint(key: Uint8Array): string {
+    return createHmac("sha256", key).update(this.#value).digest("hex");
+  }
+
+  toString(): string {
+    return MASK;
+  }
+
+  toJSON(): string {
+    return MASK;
+  }
+
+  [inspect.custom](): string {
+    return MASK;
+  }
+
+  /** `text` with every secret of this process replaced, also where it stands JSON-escaped or URL-encoded. */
+  static mask(text: string): string {
+    let masked = text;
+    for (const reference of alive) {
+      const secret = reference.deref();
+      if (secret === undefined || secret.#value.length < 8) continue;
+      const value = secret.#value;
+      for (const form of new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])) {
+        if (masked.includes(form)) masked = masked.replaceAll(form, MASK);
+      }
+    }
+    return masked;
+  }
+}
