@@ -83,9 +83,11 @@ export interface Call {
 export interface PinnedPlan {
   readonly name: string;
   readonly steps: readonly Step[];
-  /** Names of the consumers that must be seen to use the target. */
-  readonly consumers: readonly string[];
+  /** The consumers that must be seen to use the target, beside those of the present configuration. */
+  readonly consumers: readonly { readonly use: string; readonly settings: Readonly<Record<string, unknown>> }[];
   readonly overlapMs: number;
+  /** Until when `preflight` may wait for something that passes; `null`: as long as it takes. */
+  readonly preflightUntil: number | null;
   /** Ignores window and schedule, and has no overlap. */
   readonly now: boolean;
   /** `verify` makes the new key a debt: nothing is promoted. */

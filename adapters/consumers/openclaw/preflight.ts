@@ -1,0 +1,90 @@
+import type { Finding } from "../../../src/contract/finding.ts";
+import type { Secret } from "../../../src/contract/secret.ts";
+import { type Gateway, openGateway } from "./gateway.ts";
+import { probe, shadows } from "./probe.ts";
+import { keyPath, type Setup } from "./settings.ts";
+import { activeValues, agentsInUse, degradation, pathsThatHold, providerEntry, watchedPaths } from "./views.ts";
+
+/** Everything that would keep a reload from making the store's value the one in use, as far as the gateway shows it. */
+export async function preflight(setup: Setup, current: Secret | undefined, signal: AbortSignal): Promise<readonly Finding[]> {
+  using gateway = await openGateway(setup, signal);
+  const entry = await providerEntry(gateway, setup);
+  if (entry === undefined) {
+    const { name, use } = setup;
+    const message = `${name}: openclaw.json has no models.providers.${use.provider}`;
+    return [{ code: "noProvider", message, cure: "`provider` must be the name of an entry under models.providers" }];
+  }
+  const wrong = setup.use.path === undefined ? notAReference(setup, entry.apiKey) : [];
+  if (wrong.length > 0) return wrong;
+  return [
+    ...(current === undefined ? [] : await notTheStores(setup, gateway, current)),
+    ...(entry.auth === "api-key" ? [] : await shadowed(setup, gateway)),
+  ];
+}
+
+function notAReference(setup: Setup, apiKey: { source: string } | string | undefined): readonly Finding[] {
+  const path = keyPath(setup);
+  const cure = `make it a reference to the place that this credential's store writes: "apiKey": { "source": "file", "provider": …, "id": … }`;
+  if (apiKey === undefined)
+    return [{ code: "noKey", message: `${setup.name}: ${path} is not set: OpenClaw finds the key elsewhere`, cure }];
+  if (typeof apiKey === "string") {
+    return [
+      {
+        code: "plainKey",
+        message: `${setup.name}: ${path} is a plain key or the name of an auth profile: a reload leaves it as it is`,
+        cure,
+      },
+    ];
+  }
+  if (apiKey.source !== "env") return [];
+  return [
+    {
+      code: "environmentReference",
+      message: `${setup.name}: ${path} refers to an environment variable: a reload never sees a new value`,
+      cure,
+    },
+  ];
+}
+
+async function notTheStores(setup: Setup, gateway: Gateway, current: Secret): Promise<readonly Finding[]> {
+  const { name } = setup;
+  const paths = watchedPaths(setup);
+  const findings: Finding[] = [];
+  const degraded = await degradation(gateway, paths);
+  if (degraded !== undefined) {
+    findings.push({
+      code: "degraded",
+      message: `${name}: the gateway could not load ${keyPath(setup)} (${degraded.state}): ${degraded.reason}`,
+      cure: "look at owner, mode (0600) and kind (no link) of the file, or at the source; then run: openclaw secrets reload",
+    });
+  }
+  const active = await activeValues(gateway, paths);
+  for (const path of paths) {
+    const value = active.find((one) => one.path === path)?.value;
+    if (value?.equals(current) === true || (value === undefined && degraded !== undefined)) continue;
+    findings.push({
+      code: "otherValue",
+      message: `${name}: ${path} ${value === undefined ? "is no reference that the gateway resolved" : "has another value than the store"}`,
+      cure: `${path} must refer to the place that this credential's store writes; if it does, run: openclaw secrets reload`,
+    });
+  }
+  for (const path of await pathsThatHold(gateway, current)) {
+    if (paths.includes(path)) continue;
+    findings.push({
+      code: "otherReference",
+      message: `${name}: ${path} holds the same key, and nobody would see whether it follows`,
+      cure: `let it refer to the same place and list it: also: [${path}]`,
+    });
+  }
+  return findings;
+}
+
+/** One live request per agent and credential; how they end is no concern of a pre-flight. */
+async function shadowed(setup: Setup, gateway: Gateway): Promise<readonly Finding[]> {
+  const findings = new Map<string, Finding>();
+  for (const agent of await agentsInUse(gateway, setup)) {
+    const { others } = await probe(setup, gateway, agent.id);
+    for (const finding of shadows(setup, others)) findings.set(finding.message, finding);
+  }
+  return [...findings.values()];
+}

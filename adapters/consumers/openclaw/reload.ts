@@ -1,0 +1,62 @@
+import type { Holding } from "../../../src/contract/consumer.ts";
+import type { Secret } from "../../../src/contract/secret.ts";
+import { type Gateway, openGateway, refused } from "./gateway.ts";
+import { keyPath, type Setup } from "./settings.ts";
+import { activeValues, degradation, reloadFailure, watchedPaths } from "./views.ts";
+
+/**
+ * A reload that arrives while another one runs joins it, and that one may have read the store before our write: it
+ * answers ok, and the old value stays. The next reload is a new one. So this is no retry of a failure but what makes one reload of ours.
+ */
+const JOINED = { again: 5, pauseMs: 150 };
+
+export async function reload(setup: Setup, expected: Secret, signal: AbortSignal): Promise<Holding> {
+  using gateway = await openGateway(setup, signal);
+  for (let again = JOINED.again; ; again--) {
+    const answer = await gateway.ask("secrets.reload", {}, {});
+    if (!answer.ok) {
+      const { code, retryable, text } = { ...answer.refusal, text: answer.refusal.message };
+      if (code !== "UNAVAILABLE" || retryable || !text.includes("secrets.reload failed"))
+        throw refused(setup, "secrets.reload", answer.refusal);
+      const reason = await reloadFailure(gateway);
+      if (!(reason.includes("superseded") && again > 0)) return strictFailure(setup, reason);
+    }
+    const holding = await held(setup, gateway, expected);
+    if (holding.holds !== "other" || again === 0) return holding;
+    await setup.world.clock.sleep(JOINED.pauseMs, signal);
+  }
+}
+
+/** What the gateway holds now. */
+export async function held(setup: Setup, gateway: Gateway, expected: Secret): Promise<Holding> {
+  const paths = watchedPaths(setup);
+  const degraded = await degradation(gateway, paths);
+  if (degraded !== undefined) {
+    return {
+      holds: "stale",
+      cause: `${setup.name}: the gateway could not load ${keyPath(setup)} (${degraded.state}): ${degraded.reason}`,
+      cure: LOADABLE,
+    };
+  }
+  const active = await activeValues(gateway, paths);
+  const lagging = paths.find((path) => active.find((one) => one.path === path)?.value.equals(expected) !== true);
+  if (lagging === undefined) return { holds: "expected" };
+  const absent = active.every(({ path }) => path !== lagging);
+  return {
+    holds: "other",
+    cause: `${setup.name}: ${lagging} ${absent ? "holds no reference that the gateway resolved" : "has another value than the store"}`,
+    cure: `${lagging} in openclaw.json must be a reference to the place that this credential's store writes`,
+  };
+}
+
+const LOADABLE =
+  "the source must answer and the place must exist; a file must be a plain one (no link) of mode 0600 that belongs to the account the gateway runs as";
+
+/** One value that is empty, or a gateway token that cannot be read, keeps every other reference from being reloaded. */
+function strictFailure({ name }: Setup, reason: string): Holding {
+  return {
+    holds: "stale",
+    cause: `${name}: the gateway refused to reload its secrets: ${reason}`,
+    cure: "give that setting a value that is not empty and can be read, or take it out of openclaw.json: until then nothing is reloaded",
+  };
+}

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { openGateway } from "./gateway.ts";
+import type { Setup } from "./settings.ts";
+
+const page = z.object({
+  sessions: z.array(z.object({ key: z.string(), hasActiveRun: z.boolean().catch(false), startedAt: z.number().nullish() })),
+  nextOffset: z.number().nullish(),
+});
+const PAGE = 500;
+
+/**
+ * The sessions whose run may have begun on the old key. A run keeps the key that it began with, and it says when it began
+ * only shortly before its first request. So: when the last one admitted before the reload must have begun, take those that
+ * began by then or have not said; later, those of them that have not ended yet. Every new run passes through
+ * a state without a beginning, too: waiting for none to be left at all would never end under load.
+ */
+export async function busySince(
+  setup: Setup,
+  reloadedAt: Date,
+  earlier: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[] | "tooEarly"> {
+  const { world, settings } = setup;
+  const closed = reloadedAt.getTime() + settings.admissionWindow;
+  if (earlier === undefined && world.clock.now() < closed) return "tooEarly";
+  if (earlier?.length === 0) return [];
+
+  using gateway = await openGateway(setup, signal);
+  const old = new Set<string>();
+  for (let offset: number | undefined = 0; offset !== undefined; ) {
+    const { sessions, nextOffset }: z.output<typeof page> = await gateway.call("sessions.list", { limit: PAGE, offset }, page);
+    for (const { key, hasActiveRun, startedAt } of sessions) {
+      // `startedAt` is of the gateway's clock.
+      if (hasActiveRun && (startedAt == null || startedAt - gateway.aheadMs <= closed)) old.add(key);
+    }
+    offset = nextOffset ?? undefined;
+  }
+  return earlier === undefined ? [...old] : earlier.filter((key) => old.has(key));
+}

@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { hasCode } from "../../../src/contract/errors.ts";
+import { Secret } from "../../../src/contract/secret.ts";
+import type { Gateway } from "./gateway.ts";
+import { keyPath, type Setup } from "./settings.ts";
+
+/** What we ask a gateway, one function a question, and the shapes of its answers (OpenClaw 2026.9.6). */
+
+const secret = z.string().transform((value) => new Secret(value));
+const resolved = z.object({ assignments: z.array(z.object({ path: z.string(), value: secret })) });
+
+/** A setting of openclaw.json that holds a reference, and the value that it resolved to. */
+export type Assignment = z.output<typeof resolved>["assignments"][number];
+
+/** The kinds of settings that may hold the key of a vendor, as `secrets.resolve` calls them. */
+const KEY_TARGETS = [
+  "models.providers.*.apiKey",
+  "models.providers.*.headers.*",
+  "models.providers.*.request.headers.*",
+  "models.providers.*.request.auth.token",
+  "models.providers.*.request.auth.value",
+  "memory.search.remote.apiKey",
+  "agents.entries.*.memory.search.remote.apiKey",
+  "tts.providers.*.apiKey",
+  "agents.entries.*.tts.providers.*.apiKey",
+  "talk.providers.*.apiKey",
+  "skills.entries.*.apiKey",
+  "plugins.entries.*.config.webSearch.apiKey",
+];
+
+const asPattern = (target: string) => new RegExp(`^${target.replaceAll(".", "\\.").replaceAll("*", "[^.]+")}$`);
+
+/** The values in use at these paths: of the active snapshot, not of the store. A path that has none is left out. */
+export async function activeValues(gateway: Gateway, paths: readonly string[]): Promise<readonly Assignment[]> {
+  const targetIds = [...new Set(paths.map((path) => KEY_TARGETS.find((target) => asPattern(target).test(path)) ?? path))];
+  const params = { commandName: "key-rotation", targetIds, allowedPaths: paths };
+  return (await gateway.call("secrets.resolve", params, resolved)).assignments;
+}
+
+/** The paths at which a reference resolves to this very value, as far as the gateway tells. */
+export async function pathsThatHold(gateway: Gateway, value: Secret): Promise<readonly string[]> {
+  const paths: string[] = [];
+  for (const target of KEY_TARGETS) {
+    try {
+      const { assignments } = await gateway.call("secrets.resolve", { commandName: "key-rotation", targetIds: [target] }, resolved);
+      paths.push(...assignments.filter((assignment) => assignment.value.equals(value)).map(({ path }) => path));
+    } catch (error) {
+      if (!hasCode(error, "invalid")) throw error; // another version of OpenClaw may not know this kind of setting
+    }
+  }
+  return paths;
+}
+
+const owner = z.object({
+  degradationState: z.string().catch("unavailable"),
+  paths: z.array(z.string()).catch([]),
+  reason: z.string().catch("no reason was given"),
+});
+const status = z.object({ degradedSecretOwners: z.array(owner) });
+
+/** Why the reference could not be loaded; `undefined` when all is well with it. Other owners are not our concern. */
+export async function degradation(gateway: Gateway, paths: readonly string[]): Promise<{ state: string; reason: string } | undefined> {
+  const { degradedSecretOwners } = await gateway.call("status", {}, status);
+  const ours = degradedSecretOwners.find((candidate) => candidate.paths.some((path) => paths.includes(path)));
+  return ours && { state: ours.degradationState, reason: Secret.mask(ours.reason) };
+}
+
+const agent = z.object({
+  id: z.string(),
+  model: z.object({ primary: z.string().optional(), fallbacks: z.array(z.string()).catch([]) }).catch({ fallbacks: [] }),
+});
+const agents = z.object({ agents: z.array(agent) });
+
+/** Those agents that the key must be proved with, and the model to do it with where the agent itself has one. */
+export async function agentsInUse(gateway: Gateway, { use }: Setup): Promise<readonly { id: string; model: string | undefined }[]> {
+  const all = (await gateway.call("agents.list", {}, agents)).agents.map(({ id, model }) => {
+    const own = [model.primary ?? "", ...model.fallbacks].find((name) => name.startsWith(`${use.provider}/`));
+    return { id, model: use.model ?? own?.slice(use.provider.length + 1), serves: own !== undefined };
+  });
+  if (use.agents !== undefined) return use.agents.map((id) => all.find((one) => one.id === id) ?? { id, model: use.model });
+  const serving = all.filter(({ serves }) => serves);
+  return serving.length > 0 ? serving : all;
+}
+
+const reference = z.object({ source: z.string(), provider: z.string().optional() });
+const provider = z.object({ apiKey: z.union([reference, z.string()]).optional().catch(undefined), auth: z.string().optional() });
+const config = z.object({
+  config: z.object({ models: z.object({ providers: z.record(z.string(), provider) }) }).catch({ models: { providers: {} } }),
+});
+
+/** The provider's entry in openclaw.json as far as the gateway shows it (values and ids are blacked out). */
+export async function providerEntry(gateway: Gateway, { use }: Setup): Promise<z.output<typeof provider> | undefined> {
+  return (await gateway.call("config.get", {}, config)).config.models.providers[use.provider];
+}
+
+/** The paths that must follow in a rotation, the key's own first. */
+export function watchedPaths(setup: Setup): readonly [string, ...string[]] {
+  return [keyPath(setup), ...setup.use.also];
+}
+
+const log = z.object({ lines: z.array(z.string()) });
+
+/** The gateway's answer to a reload never says why it failed; its log does. */
+export async function reloadFailure(gateway: Gateway): Promise<string> {
+  try {
+    const { lines } = await gateway.call("logs.tail", { limit: 200 }, log);
+    const reason = lines.map((line) => /secrets\.reload failed: ([^"\\]{1,300})/.exec(line)?.[1]).findLast((found) => found !== undefined);
+    return reason === undefined ? "its log does not say why" : Secret.mask(reason.replace(/\.\s*$/, ""));
+  } catch (error) {
+    if (hasCode(error, "forbidden", "invalid", "malformed")) return "its log cannot be read";
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/** The end of the work that is under way or waiting, by path. */
+const ends = new Map<string, Promise<unknown>>();
+
+/**
+ * Does `work` when all earlier work on the same path of this process has ended: two credentials may share a file.
+ * After an abort it rejects at once; work that has begun then ends by itself, before the next on this path.
+ */
+export async function inTurn<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const before = ends.get(path) ?? Promise.resolve();
+  const turn = before.then(() => {
+    signal.throwIfAborted();
+    return work();
+  });
+  const end = turn.catch(() => undefined);
+  ends.set(path, end);
+  void end.then(() => ends.get(path) === end && ends.delete(path));
+  return orAbort(turn, signal);
+}
+
+/** `operation`, or the signal's reason when that comes first. */
+export async function orAbort<T>(operation: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([promise, operation]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

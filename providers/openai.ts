@@ -1,0 +1,206 @@
+import { z } from "zod";
+import { AdapterError, hasCode } from "../src/contract/errors.ts";
+import type { HttpRequest } from "../src/contract/http.ts";
+import { type CreatedKey, defineProvider, type Provider } from "../src/contract/provider.ts";
+import type { World } from "../src/contract/world.ts";
+import { adminRefusal, deleteRefusal, verifyRefusal } from "./openai/refusals.ts";
+import { createdAccount, createdKey, deleted, fits, identified, type KeyRow, keyPage, keyRow, toCreated, toKey } from "./openai/replies.ts";
+import { type Settings, settings } from "./openai/settings.ts";
+
+/** Keys of service accounts in one OpenAI project. */
+export const openai = defineProvider({
+  title: "OpenAI",
+  apiDocs: "https://platform.openai.com/docs/api-reference/project-api-keys",
+  listLagMs: 120_000,
+  lastUsed: { precisionMs: 1000, lagMs: 300_000 },
+  settings,
+  describe({ project, accounts, serviceAccount, scopes, expiresIn }) {
+    const may = scopes === undefined ? "" : ` that may ${scopes.join(", ")}`;
+    const shared = accounts === "shared";
+    return {
+      create: shared
+        ? `creates a key${may} for the service account ${serviceAccount} in the project ${project}`
+        : `creates a service account with one key${may} in the project ${project}`,
+      revoke: shared
+        ? "deletes the old key; its service account and the other keys stay"
+        : "deletes the old key together with its service account",
+      ...(expiresIn !== undefined && { keyLifetimeMs: expiresIn }),
+    };
+  },
+  connect: connectOpenAi,
+});
+
+function connectOpenAi(settings: Settings, world: World): Provider {
+  const project = `${settings.baseUrl}/organization/projects/${encodeURIComponent(settings.project)}`;
+  const keyUrl = (id: string) => `${project}/api_keys/${encodeURIComponent(id)}`;
+  const accountUrl = (id: string) => `${project}/service_accounts/${encodeURIComponent(id)}`;
+  const inference = settings.inferenceUrl ?? settings.baseUrl;
+  const organization = settings.organization === undefined ? {} : { "openai-organization": settings.organization };
+  const lifetime = settings.expiresIn === undefined ? {} : { expires_in_seconds: Math.floor(settings.expiresIn / 1000) };
+  const scopes = settings.scopes === undefined ? {} : { scopes: settings.scopes };
+
+  async function admin<Reply>(url: string, request: Omit<HttpRequest<Reply>, "headers" | "bearer">): Promise<Reply> {
+    const bearer = await world.secret(settings.adminKey);
+    return world.http(url, { refusal: adminRefusal, ...request, headers: organization, bearer });
+  }
+
+  /** Runs a call about one thing; `undefined` when the thing is gone. */
+  async function unlessGone<Reply>(call: () => Promise<Reply>, signal: AbortSignal): Promise<Reply | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      if (!hasCode(error, "notFound")) throw error;
+      // A wrong project answers 404 as well, and would let every key look gone: then this throws.
+      await admin(`${project}/api_keys?limit=1&owner_project_access=any`, {
+        action: "openai: look at project",
+        method: "GET",
+        reply: keyPage,
+        signal,
+      });
+      return undefined;
+    }
+  }
+
+  async function rows(signal: AbortSignal): Promise<readonly KeyRow[]> {
+    const found = new Map<string, KeyRow>();
+    for (let after: string | undefined; ; ) {
+      const query = new URLSearchParams({ limit: "100", owner_project_access: "any", ...(after !== undefined && { after }) });
+      const page = await admin(`${project}/api_keys?${query}`, { action: "openai: list keys", method: "GET", reply: keyPage, signal });
+      for (const row of page.data) found.set(row.id, row);
+      if (!page.has_more) return [...found.values()];
+      const last = page.last_id ?? undefined;
+      if (last === undefined || last === after) throw new AdapterError("malformed", "openai: list keys: a page that leads nowhere");
+      after = last;
+    }
+  }
+
+  async function createShared(account: string, label: string, signal: AbortSignal): Promise<CreatedKey> {
+    const request = {
+      action: "openai: create key",
+      method: "POST",
+      body: { name: label, ...scopes, ...lifetime },
+      reply: createdKey,
+      signal,
+    } as const;
+    return toCreated(label, await admin(`${accountUrl(account)}/api_keys`, request));
+  }
+
+  async function createWithAccount(label: string, signal: AbortSignal): Promise<CreatedKey> {
+    const request = {
+      action: "openai: create service account",
+      method: "POST",
+      body: { name: label, ...lifetime },
+      reply: createdAccount,
+      signal,
+    } as const;
+    const { api_key: key } = await admin(`${project}/service_accounts`, request);
+    if (settings.scopes !== undefined) await narrow(key.id, signal);
+    return toCreated(label, key);
+  }
+
+  /**
+   * The key of a new account may do all that the account may; only a second call narrows it. A crash in between leaves a key
+   * under its label whose secret nobody has: the engine finds it there and revokes it.
+   */
+  async function narrow(keyId: string, signal: AbortSignal): Promise<void> {
+    try {
+      await admin(keyUrl(keyId), { action: "openai: narrow key", method: "POST", body: scopes, reply: identified, signal });
+    } catch (error) {
+      if (!(error instanceof AdapterError)) throw error;
+      // Whatever this call answered, the key is there: no code may say that nothing was created.
+      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, { cause: error, cure: error.hint });
+    }
+  }
+
+  return {
+    async preflight(signal) {
+      if (settings.accounts !== "shared" || settings.serviceAccount === undefined) return [];
+      const { serviceAccount } = settings;
+      if (settings.serviceAccountKeys === "permanent") {
+        const message = "openai: a key of a shared service account could never be revoked, since this organization's keys are permanent";
+        return [
+          { code: "undeletableKeys", message, cure: "set accounts: per-key: then the service account is deleted together with its key" },
+        ];
+      }
+      const request = { action: "openai: look at service account", method: "GET", reply: identified, signal } as const;
+      if ((await unlessGone(() => admin(accountUrl(serviceAccount), request), signal)) !== undefined) return [];
+      const message = `openai: the project ${settings.project} has no service account ${serviceAccount}`;
+      return [{ code: "noServiceAccount", message, cure: "correct serviceAccount, or set accounts: per-key" }];
+    },
+
+    /** `like` has nothing to say here: the vendor does not show what a key may, so the settings alone decide. */
+    create({ label }, signal) {
+      const { accounts, serviceAccount } = settings;
+      return accounts === "shared" && serviceAccount !== undefined
+        ? createShared(serviceAccount, label, signal)
+        : createWithAccount(label, signal);
+    },
+
+    async list(signal) {
+      const now = world.clock.now();
+      return (await rows(signal)).map((row) => toKey(row, settings, now));
+    },
+
+    async identify(secret, signal) {
+      const now = world.clock.now();
+      const matches = (await rows(signal)).filter((row) => fits(row.redacted_value, secret));
+      const [only] = matches;
+      return only !== undefined && matches.length === 1 ? toKey(only, settings, now) : undefined;
+    },
+
+    async verify(secret, signal) {
+      const request = {
+        action: "openai: verify key",
+        headers: organization,
+        bearer: secret,
+        reply: z.looseObject({}),
+        refusal: verifyRefusal,
+        signal,
+      };
+      const { by, model } = settings.verify;
+      try {
+        if (by === "models") await world.http(`${inference}/models`, { ...request, method: "GET" });
+        else
+          await world.http(`${inference}/${SHORT_REQUEST[by].path}`, {
+            ...request,
+            method: "POST",
+            body: { model, ...SHORT_REQUEST[by].body },
+          });
+        return "accepted";
+      } catch (error) {
+        if (hasCode(error, "unauthorized")) return "refused";
+        if (hasCode(error, "forbidden")) return "limited";
+        throw error;
+      }
+    },
+
+    async revoke(keyId, signal) {
+      const request = { method: "DELETE", reply: deleted, signal } as const;
+      const account = settings.accounts === "per-key" ? await ownAccount(keyId, signal) : undefined;
+      if (account === undefined) {
+        await unlessGone(() => admin(keyUrl(keyId), { ...request, action: "openai: delete key", refusal: deleteRefusal }), signal);
+      } else {
+        // One call for both, so that a crash leaves no empty account behind.
+        await unlessGone(() => admin(accountUrl(account), { ...request, action: "openai: delete service account" }), signal);
+      }
+    },
+  };
+
+  /** The account that we made for this key, if nothing else is in it. */
+  async function ownAccount(keyId: string, signal: AbortSignal): Promise<string | undefined> {
+    const request = { action: "openai: look at key", method: "GET", reply: keyRow, signal } as const;
+    const account = (await unlessGone(() => admin(keyUrl(keyId), request), signal))?.owner.service_account;
+    if (account === undefined || account === null || !OUR_LABEL.test(account.name)) return undefined;
+    const others = (await rows(signal)).filter((row) => row.owner.service_account?.id === account.id && row.id !== keyId);
+    return others.length === 0 ? account.id : undefined;
+  }
+}
+
+/** Accounts of an adopted key are called otherwise, and are not ours to delete. */
+const OUR_LABEL = /^rotated-/;
+
+/** The smallest requests; the vendor takes no fewer than 16 output tokens for a response. */
+const SHORT_REQUEST = {
+  responses: { path: "responses", body: { input: "ping", max_output_tokens: 16, store: false } },
+  chat: { path: "chat/completions", body: { messages: [{ role: "user", content: "ping" }], max_completion_tokens: 16 } },
+} as const;

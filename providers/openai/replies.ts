@@ -1,0 +1,64 @@
+import { z } from "zod";
+import type { CreatedKey, VendorKey } from "../../src/contract/provider.ts";
+import { Secret } from "../../src/contract/secret.ts";
+import type { Settings } from "./settings.ts";
+
+const seconds = z.number().transform((at) => new Date(at * 1000));
+const maybeSeconds = seconds.nullish();
+
+/** The vendor may add fields at any time: what is not named here is let through. */
+export const keyRow = z.looseObject({
+  id: z.string(),
+  name: z.string().nullish(),
+  redacted_value: z.string(),
+  created_at: seconds,
+  last_used_at: maybeSeconds,
+  expires_at: maybeSeconds,
+  owner: z.looseObject({ service_account: z.looseObject({ id: z.string(), name: z.string() }).nullish() }),
+  owner_project_access: z.string().optional(),
+});
+export const keyPage = z.looseObject({ data: z.array(keyRow), has_more: z.boolean(), last_id: z.string().nullish() });
+export const createdKey = z.looseObject({ id: z.string(), value: z.string().min(1), created_at: seconds, expires_at: maybeSeconds });
+export const createdAccount = z.looseObject({ api_key: createdKey });
+export const identified = z.looseObject({ id: z.string() });
+export const deleted = z.looseObject({ deleted: z.literal(true) });
+export type KeyRow = z.output<typeof keyRow>;
+
+/** A row of a listing as a key. `now` in Unix milliseconds: an expired key is not enabled. */
+export function toKey(row: KeyRow, { accounts }: Settings, now: number): VendorKey {
+  const { id, created_at: createdAt, expires_at: expiresAt, last_used_at: lastUsedAt } = row;
+  // The vendor names the key that comes with an account by itself; what carries our label is the account.
+  const label = accounts === "per-key" ? row.owner.service_account?.name : row.name;
+  const expired = expiresAt instanceof Date && expiresAt.getTime() <= now;
+  return {
+    id,
+    label: label ?? "",
+    createdAt,
+    enabled: row.owner_project_access !== "inactive" && !expired,
+    hint: row.redacted_value,
+    lastUsedAt: lastUsedAt ?? null,
+    ...(expiresAt instanceof Date && { expiresAt }),
+  };
+}
+
+/** The reply to a create, under the label that was asked for. */
+export function toCreated(label: string, key: z.output<typeof createdKey>): CreatedKey {
+  const { id, value, created_at: createdAt, expires_at: expiresAt } = key;
+  return {
+    id,
+    label,
+    createdAt,
+    enabled: true,
+    lastUsedAt: null,
+    secret: new Secret(value),
+    ...(expiresAt instanceof Date && { expiresAt }),
+  };
+}
+
+/** Whether a redacted value, `sk-abc***wxyz` or `sk-abc...wxyz`, can be this secret's: both ends fit, and something lies between. */
+export function fits(redacted: string, secret: Secret): boolean {
+  const [, start, end] = /^([^*.…]+)(?:\*+|\.{3,}|…)([^*.…]+)$/.exec(redacted) ?? [];
+  if (start === undefined || end === undefined) return false;
+  const value = secret.reveal();
+  return value.length > start.length + end.length && value.startsWith(start) && value.endsWith(end);
+}

@@ -1,0 +1,135 @@
+import type { IncomingMessage } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ControlError, type ErrorReply, type Operation, type Reply, type Request, ROUTES, type Route } from "../api.ts";
+
+// `import … from "node:http"` costs 13 MiB and 30 ms; see src/server.ts.
+const http = process.getBuiltinModule("node:http");
+
+/** The daemon could not be reached, or the connection broke before it answered. */
+export class Unreachable extends Error {
+  override readonly name = "Unreachable";
+  readonly hint: string;
+  /** The request did not arrive. */
+  readonly unsent: boolean;
+
+  constructor(message: string, hint: string, unsent: boolean) {
+    super(message);
+    this.hint = hint;
+    this.unsent = unsent;
+  }
+}
+
+/** Calls the daemon's operations. Throws `ControlError` as the daemon said it, or `Unreachable`. */
+export interface Client {
+  call<Op extends Operation>(operation: Op, request: Request<Op>, signal?: AbortSignal): Promise<Reply<Op>>;
+}
+
+const OTHER_SOCKET = "look at --socket and ROTATED_SOCKET";
+const ATTEMPTS = 6;
+const PAUSE_MS = 250;
+
+/**
+ * A client for the daemon behind `socketPath`. What changes something carries `idempotencyKey`. A daemon that is not there
+ * is told at once; a connection that breaks is tried again for some seconds where a repeat does no harm.
+ */
+export function openClient(socketPath: string, idempotencyKey: string): Client {
+  async function call<Op extends Operation>(operation: Op, request: Request<Op>, signal?: AbortSignal): Promise<Reply<Op>> {
+    const route: Route = ROUTES[operation];
+    // One who watches is told that the daemon is away, and repeats by itself.
+    const repeatable = operation !== "watch" && (route.method === "GET" || route.starts === true);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await exchange(socketPath, route, request, idempotencyKey, signal)) as Reply<Op>;
+      } catch (error) {
+        const sent = attempt > 1 || !(error instanceof Unreachable && error.unsent);
+        if (!isAway(error) || !sent || !repeatable || attempt === ATTEMPTS) throw error;
+        await sleep(PAUSE_MS * attempt, undefined, signal && { signal });
+      }
+    }
+  }
+  return { call };
+}
+
+/** The daemon is not there now, and may come back. */
+export function isAway(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof ControlError && error.code === "unavailable");
+}
+
+async function exchange(socketPath: string, route: Route, fields: object, key: string, signal?: AbortSignal): Promise<unknown> {
+  const { path, body } = writeRequest(route, fields);
+  const response = Promise.withResolvers<IncomingMessage>();
+  const headers = { host: "rotated", "content-type": "application/json", ...(route.access === "act" && { "idempotency-key": key }) };
+  const timeout = route.timeoutMs + 5000;
+  const outgoing = http.request({ socketPath, path, method: route.method, headers, agent: false, timeout, ...(signal && { signal }) });
+  outgoing.once("response", response.resolve);
+  outgoing.on("error", response.reject);
+  outgoing.once("timeout", () => outgoing.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })));
+  outgoing.end(body);
+  try {
+    const incoming = await response.promise;
+    const text = await readAll(incoming);
+    return readReply(incoming.statusCode ?? 0, text, socketPath);
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw error instanceof Error && "code" in error && typeof error.code === "string" ? explain(error.code, socketPath, error) : error;
+  }
+}
+
+function writeRequest(route: Route, fields: object): { path: string; body: string | undefined } {
+  const rest = new Map(Object.entries(fields));
+  const path = route.path.replace(/:(\w+)/g, (_, name: string) => {
+    const value = String(rest.get(name));
+    rest.delete(name);
+    return encodeURIComponent(value);
+  });
+  if (route.method === "POST") return { path, body: JSON.stringify(Object.fromEntries(rest)) };
+  const query = new URLSearchParams([...rest].map(([name, value]): [string, string] => [name, String(value)])).toString();
+  return { path: query === "" ? path : `${path}?${query}`, body: undefined };
+}
+
+async function readAll(incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function readReply(status: number, text: string, socketPath: string): unknown {
+  let reply: unknown;
+  try {
+    reply = JSON.parse(text);
+  } catch {
+    throw new Unreachable(`what answers on ${socketPath} is no rotated daemon`, OTHER_SOCKET, true);
+  }
+  if (status === 200) return reply;
+  const { error } = (reply ?? {}) as Partial<ErrorReply>;
+  if (error === undefined) throw new Unreachable(`what answers on ${socketPath} is no rotated daemon`, OTHER_SOCKET, true);
+  throw new ControlError(error.code, error.message, error.hint);
+}
+
+function explain(code: string, socketPath: string, error: Error): Error {
+  const start = "start it with systemctl start rotated; for another socket there are --socket and ROTATED_SOCKET";
+  switch (code) {
+    case "ENOENT":
+    case "ECONNREFUSED":
+    case "ENOTSOCK":
+      return new Unreachable(`no daemon answers on ${socketPath}`, start, true);
+    case "EACCES":
+    case "EPERM":
+      return new Unreachable(
+        `no permission to use ${socketPath}`,
+        "the group of the socket may: sudo usermod -aG rotated $USER, then log in again",
+        true,
+      );
+    case "ETIMEDOUT":
+      return new Unreachable(`the daemon on ${socketPath} does not answer`, "look at its log: journalctl -u rotated", false);
+    case "ECONNRESET":
+    case "EPIPE":
+      return new Unreachable(
+        `the daemon on ${socketPath} broke off before it answered`,
+        "it may have done it or not: look with rotatectl status",
+        false,
+      );
+    default:
+      return error;
+  }
+}

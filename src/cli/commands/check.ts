@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import type { CheckReply } from "../../api.ts";
+import { type Cli, type Common, examples, findingLines, JSON_OPTION } from "../cli.ts";
+
+const DEFAULT_FILE = "/etc/rotated/rotated.yaml";
+const NOTE = "Without --online no daemon is needed, and nothing is asked but the file. Exit code 1 when something is wrong.";
+
+interface Options extends Common {
+  readonly online?: true;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument("[file]", `the configuration (default: ${DEFAULT_FILE})`)
+    .option("--online", "let the running daemon ask each store, provider and consumer, too")
+    .option(...JSON_OPTION)
+    .addHelpText("after", `\n${NOTE}\n${examples("rotatectl check", "rotatectl check ./rotated.yaml", "rotatectl check --online")}`)
+    .action((file: string | undefined, options: Options) => check(cli, file ?? DEFAULT_FILE, options));
+}
+
+async function check(cli: Cli, file: string, options: Options): Promise<void> {
+  const offline = await checkFile(file);
+  const online = options.online ? await cli.client.call("check", {}) : undefined;
+  const found = offline.problems.length + (online?.checked ?? []).flatMap(({ findings }) => findings).length;
+  cli.exitCode = found === 0 ? 0 : 1;
+  if (options.json) return cli.io.out(JSON.stringify({ file, ...offline, ...online }, undefined, 2));
+  for (const warning of offline.warnings) cli.io.err(`rotatectl: warning: ${warning}`);
+  cli.io.out([...offline.lines, ...(online === undefined ? [] : onlineLines(online))].join("\n"));
+}
+
+interface Offline {
+  readonly problems: readonly unknown[];
+  readonly warnings: readonly string[];
+  readonly lines: readonly string[];
+}
+
+/** The configuration brings every plug's schema along, so it is loaded only here. */
+async function checkFile(file: string): Promise<Offline> {
+  const { loadConfig } = await import("../../config/load.ts");
+  const { ConfigError, describeProblem } = await import("../../config/error.ts");
+  const { PROVIDERS } = await import("../../../providers/index.ts");
+  const { STORES } = await import("../../../adapters/stores/index.ts");
+  const { CONSUMERS } = await import("../../../adapters/consumers/index.ts");
+  try {
+    const { warnings, credentials } = await loadConfig(file, { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS });
+    const count = Object.keys(credentials).length;
+    return { problems: [], warnings, lines: [`✔ ${file}: ${count} ${count === 1 ? "credential" : "credentials"}, no problems`] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const lines = error.problems.flatMap((problem) => [`✖ ${describeProblem(error.file, problem)}`, `  hint: ${problem.hint}`]);
+    return { problems: error.problems, warnings: [], lines };
+  }
+}
+
+function onlineLines(reply: CheckReply): readonly string[] {
+  return reply.checked.flatMap(({ subject, findings }) =>
+    findings.length === 0 ? [`✔ ${subject.kind} ${subject.name}`] : findings.flatMap((finding) => findingLines(finding)),
+  );
+}

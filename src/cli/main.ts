@@ -1,0 +1,85 @@
+import { randomUUID } from "node:crypto";
+import { Command, CommanderError } from "commander";
+import { ControlError } from "../api.ts";
+import { ownVersion } from "../version.ts";
+import { type Cli, UsageError } from "./cli.ts";
+import { openClient, Unreachable } from "./client.ts";
+import { COMMANDS } from "./commands/index.ts";
+import { type Io, processIo } from "./io.ts";
+
+const DEFAULT_SOCKET = "/run/rotated/control.sock";
+
+/**
+ * Runs `rotatectl` and answers its exit code: 0 done, 1 failed, 2 wrong usage, 3 stuck, 130 stopped watching.
+ * Results go to stdout, everything else to stderr; no error shows a stack.
+ */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  const program = new Command("rotatectl");
+  const socket = () => program.opts<{ socket?: string }>().socket ?? io.env["ROTATED_SOCKET"] ?? DEFAULT_SOCKET;
+  const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey ?? randomUUID();
+  let client: ReturnType<typeof openClient> | undefined;
+  const call: Cli["client"]["call"] = (...request) => {
+    client ??= openClient(socket(), key());
+    return client.call(...request);
+  };
+  const cli: Cli = { io, client: { call }, exitCode: 0 };
+  try {
+    await describe(program, cli, argv);
+    await program.parseAsync(argv, { from: "user" });
+    return cli.exitCode;
+  } catch (error) {
+    return report(error, io, calledCommand(argv));
+  }
+}
+
+/** The program as far as this call needs it: only the command that is named gets its options. */
+async function describe(program: Command, cli: Cli, argv: readonly string[]): Promise<void> {
+  program
+    .description("Looks at and steers rotated, the daemon that rotates the keys of LLM vendors.")
+    .version(ownVersion(), "--version")
+    .option("--socket <path>", `the daemon's socket (default: $ROTATED_SOCKET or ${DEFAULT_SOCKET})`)
+    .option("--idempotency-key <text>", "for scripts: the same request with the same key is done once")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => cli.io.out(text.trimEnd()),
+      writeErr: (text) => cli.io.err(text.trimEnd()),
+      outputError: () => {},
+    })
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 stuck (a person is needed).\n'rotatectl COMMAND --help' has examples.",
+    );
+  const named = calledCommand(argv);
+  for (const [name, { summary, load, hidden }] of Object.entries(COMMANDS)) {
+    const command = program.command(name, { hidden: hidden === true }).description(summary);
+    if (name === named || named === "__complete") (await load()).define(command, cli);
+  }
+}
+
+/** The first word that is neither an option nor the value of one. */
+function calledCommand(argv: readonly string[]): string | undefined {
+  const values = argv.map((_, index) => ["--socket", "--idempotency-key"].includes(argv[index - 1] ?? ""));
+  const words = argv.filter((word, index) => !word.startsWith("-") && !values[index]);
+  return words[0] === "help" ? words[1] : words[0];
+}
+
+function report(error: unknown, io: Io, command: string | undefined): number {
+  if (error instanceof CommanderError) return reportUsage(error, io, command);
+  const known = error instanceof ControlError || error instanceof Unreachable || error instanceof UsageError;
+  io.err(`rotatectl: error: ${error instanceof Error ? error.message : String(error)}`);
+  const hint = known ? error.hint : "this is a fault in rotatectl: please report it";
+  if (hint !== null) io.err(`rotatectl: hint: ${hint}`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+/** commander says `error: …`, and may suggest something on a second line. Help that was asked for is no error. */
+function reportUsage(error: CommanderError, io: Io, command: string | undefined): number {
+  if (error.exitCode === 0) return 0;
+  if (error.code === "commander.help") return 2;
+  const [message = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
+  const page = command !== undefined && Object.hasOwn(COMMANDS, command) ? `rotatectl ${command} --help` : "rotatectl --help";
+  io.err(`rotatectl: error: ${message.replace(/\.$/, "")}`);
+  io.err(`rotatectl: hint: ${suggestion?.replace(/^\(D(.*)\)$/, "d$1") ?? `see ${page}`}`);
+  return 2;
+}

@@ -1,0 +1,59 @@
+import type { CredentialStatus, RotationView } from "../api.ts";
+
+const UNITS = [
+  { name: "d", ms: 86_400_000 },
+  { name: "h", ms: 3_600_000 },
+  { name: "min", ms: 60_000 },
+  { name: "s", ms: 1000 },
+] as const;
+
+/** A length of time in its two largest units, rounded down: `3 d`, `1 h 30 min`. */
+export function span(ms: number): string {
+  const first = UNITS.findIndex((unit) => ms >= unit.ms);
+  const largest = UNITS[first];
+  if (largest === undefined) return "0 s";
+  const rest = UNITS[first + 1];
+  const [whole, part] = [Math.floor(ms / largest.ms), rest === undefined ? 0 : Math.floor((ms % largest.ms) / rest.ms)];
+  return part === 0 || rest === undefined || whole >= 10 ? `${whole} ${largest.name}` : `${whole} ${largest.name} ${part} ${rest.name}`;
+}
+
+/** A time as people say it: `in 3 d`, `2 h ago`, `now`. */
+export function relative(at: number, now: number): string {
+  const distance = Math.abs(at - now);
+  if (distance < 1000) return "now";
+  return at > now ? `in ${span(distance)}` : `${span(distance)} ago`;
+}
+
+/** A time in UTC, to the second. */
+export function stamp(at: number): string {
+  return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** Columns without borders; the library is loaded when there is something to show. */
+export async function table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<string> {
+  const { default: Table } = await import("cli-table3");
+  const none = ["top", "bottom", "left", "right"].flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`]);
+  const chars = Object.fromEntries([...none, "mid", "mid-mid", "middle"].map((name) => [name, ""]));
+  const style = { head: [], border: [], "padding-left": 0, "padding-right": 2 };
+  const output = new Table({ head: [...head], chars, style });
+  output.push(...rows.map((row) => [...row]));
+  return output.toString().replace(/ +$/gm, "");
+}
+
+/** Where an open rotation stands, in one clause. */
+export function standing(rotation: RotationView, now: number): string {
+  if (rotation.stuck !== null) return `stuck in ${rotation.step}: ${rotation.stuck.reason}`;
+  const running = rotation.checklist.find((item) => item.state === "running");
+  const where = running === undefined || running.name === rotation.step ? rotation.step : `${running.name} (${rotation.step})`;
+  const again = rotation.attempts > 0 && rotation.dueAt !== null ? `, again ${relative(rotation.dueAt, now)}` : "";
+  const why = rotation.attempts > 0 && rotation.lastError !== null ? `: ${rotation.lastError.message}` : "";
+  return `${rotation.plan}: ${where}${again}${why}`;
+}
+
+/** What a credential is at, in one clause. */
+export function activity(credential: CredentialStatus, now: number): string {
+  const paused = credential.paused ? ["paused"] : [];
+  const open = credential.open === null ? [] : [standing(credential.open, now)];
+  const last = credential.last === null ? "never rotated" : `${credential.last.outcome} ${relative(credential.last.endedAt, now)}`;
+  return [...paused, ...(open.length > 0 ? open : [last])].join(", ");
+}

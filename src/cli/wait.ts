@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { MAX_WATCH_MS, type RotationView, type WatchReply } from "../api.ts";
+import type { Cli } from "./cli.ts";
+import { isAway } from "./client.ts";
+import { type Display, openDisplay } from "./display.ts";
+import { span } from "./output.ts";
+
+/** Exit code of one who stopped watching with Ctrl-C. */
+const INTERRUPTED = 130;
+
+/**
+ * Shows rotations until each is over or stuck, also over restarts of the daemon, and sets the exit code to that of the worst.
+ * Ctrl-C ends the watching only. Answers how the rotations stand then.
+ */
+export async function waitFor(cli: Cli, rotations: readonly RotationView[]): Promise<readonly RotationView[]> {
+  const interrupted = cli.io.interrupt();
+  try {
+    const open = rotations.map((rotation) => ({ rotation, display: openDisplay(cli.io, rotation, rotations.length > 1) }));
+    const ended = await Promise.all(open.map(({ rotation, display }) => follow(cli, rotation, interrupted, display)));
+    cli.exitCode = Math.max(0, ...ended.map(exitCode));
+    return ended;
+  } catch (error) {
+    if (!interrupted.aborted) throw error;
+    cli.io.err("rotatectl: stopped watching; the daemon goes on: see rotatectl status");
+    cli.exitCode = INTERRUPTED;
+    return [];
+  }
+}
+
+/** How it ended, in one line. */
+export function verdict(rotation: RotationView): string {
+  const took = rotation.endedAt === null ? "" : ` after ${span(rotation.endedAt - rotation.startedAt)}`;
+  if (rotation.outcome === "done") return `${rotation.credential}: ${rotation.plan} done${took}`;
+  const why = rotation.lastError === null ? "" : `: ${rotation.lastError.message}`;
+  return `${rotation.credential}: ${rotation.plan} ${rotation.outcome ?? "stuck"}${took}${why}`;
+}
+
+function exitCode(rotation: RotationView): number {
+  if (rotation.outcome === "done") return 0;
+  return rotation.outcome === null ? 3 : 1;
+}
+
+async function follow(cli: Cli, first: RotationView, interrupted: AbortSignal, display: Display): Promise<RotationView> {
+  try {
+    for (let rotation = first, after = 0; ; ) {
+      display.update(rotation);
+      if (rotation.outcome !== null) return rotation;
+      if (rotation.stuck !== null) return tellStuck(cli, rotation, rotation.stuck, display);
+      const reply = await news(cli, rotation.id, after, interrupted, display);
+      rotation = reply.rotation;
+      after = reply.events.at(-1)?.id ?? after;
+    }
+  } finally {
+    display.end();
+  }
+}
+
+function tellStuck(cli: Cli, rotation: RotationView, stuck: { reason: string; hint: string }, display: Display): RotationView {
+  display.end();
+  cli.io.err(`rotatectl: error: ${rotation.credential}: stuck in ${rotation.step}: ${stuck.reason}`);
+  cli.io.err(`rotatectl: hint: ${stuck.hint}; then rotatectl retry ${rotation.credential}, or rotatectl abandon ${rotation.credential}`);
+  return rotation;
+}
+
+async function news(cli: Cli, id: number, after: number, signal: AbortSignal, display: Display): Promise<WatchReply> {
+  const { everyMs, limitMs } = cli.io.reconnect;
+  for (let awaySince: number | undefined; ; ) {
+    try {
+      return await cli.client.call("watch", { id, after, waitMs: MAX_WATCH_MS }, signal);
+    } catch (error) {
+      if (signal.aborted || !isAway(error)) throw error;
+      if (awaySince === undefined) display.note("the daemon is away; waiting for it to come back");
+      awaySince ??= cli.io.now();
+      if (cli.io.now() - awaySince > limitMs) throw error;
+      await sleep(everyMs, undefined, { signal });
+    }
+  }
+}

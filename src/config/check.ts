@@ -1,0 +1,145 @@
+import type { z } from "zod";
+import type { Schedule } from "./config.ts";
+import type { Document, Path } from "./document.ts";
+import type { Problem } from "./error.ts";
+import { pathText } from "./explain.ts";
+import type { fileSchema, Plugs } from "./schema.ts";
+import { longestGapMs } from "./time.ts";
+
+export type Parsed = z.output<ReturnType<typeof fileSchema>>;
+export type ParsedCredential = Parsed["credentials"][string];
+/** What is needed for the checks; entries that are wrong in themselves are left out. */
+export type Parts = Pick<Parsed, "providers" | "stores" | "consumers" | "credentials" | "network" | "timing">;
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** What no schema of a single setting can see. */
+export interface Checked {
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+export function check(parts: Parts, document: Document, plugs: Plugs): Checked {
+  const plain = valuesOf(document).filter(({ value }) => isPlainAddress(value));
+  return {
+    problems: [
+      ...(parts.network.allowHttp ? [] : plain.map(({ path }) => tell(document, path, ...PLAIN_HTTP))),
+      ...sharedCells(parts, document, plugs),
+      ...shortLives(parts, document, plugs),
+    ],
+    warnings: [...secretsInEnvironment(document), ...hasty(parts, document)],
+  };
+}
+
+const PLAIN_HTTP = [
+  "plain http or ws to another host",
+  "use https or wss; or, where the network in between is trusted, set network.allowHttp",
+] as const;
+
+function tell(document: Document, path: Path, message: string, hint: string): Problem {
+  return { path: pathText(path), ...document.valueAt(path), message, hint };
+}
+
+/** Two credentials in one place would overwrite each other. */
+function sharedCells({ stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
+  const taken = new Map<string, string>();
+  return Object.entries(credentials).flatMap(([name, { store }]) => {
+    const { use, ...place } = store;
+    const { type = "", ...settings } = stores[use] ?? {};
+    const definition = plugs.stores[type];
+    if (definition === undefined) return [];
+    const cell = JSON.stringify([type, definition.cell(settings, place)]);
+    const other = taken.get(cell);
+    taken.set(cell, other ?? name);
+    if (other === undefined) return [];
+    return [
+      tell(document, ["credentials", name, "store"], `the same place as credential "${other}"`, "give each credential a place of its own"),
+    ];
+  });
+}
+
+/** A key that expires before its successor is due, or while it is drained, would fail requests. */
+function shortLives({ providers, credentials, timing }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
+  const lives = new Map(
+    Object.entries(providers).map(
+      ([name, { type, ...settings }]) => [name, plugs.providers[type]?.describe(ownSettings(settings)).keyLifetimeMs] as const,
+    ),
+  );
+  return Object.entries(credentials).flatMap(([name, credential]) => {
+    const life = lives.get(credential.provider);
+    if (life === undefined) return [];
+    const schedule = toSchedule(credential);
+    const needed = (schedule === undefined ? 0 : longestGapMs(schedule) + credential.jitter) + credential.overlap + timing.drainLimit;
+    if (life >= needed) return [];
+    const path = ["credentials", name, ...(credential.cron !== undefined ? ["cron"] : credential.every !== undefined ? ["every"] : [])];
+    const message = `a key of this provider lives ${inHours(life)}, but may be needed for ${inHours(needed)}`;
+    return [
+      tell(
+        document,
+        path,
+        message,
+        "it must outlive the interval, the overlap and timing.drainLimit together: rotate more often, or let keys live longer",
+      ),
+    ];
+  });
+}
+
+function inHours(ms: number): string {
+  const hours = Math.round((ms / HOUR_MS) * 10) / 10;
+  return hours >= 72 ? `${Math.round(hours / 2.4) / 10} days` : `${hours} h`;
+}
+
+/** The settings of a provider's definition, without those that the configuration adds to each. */
+export function ownSettings(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { listLag: _, lastUsedLag: _lag, lastUsedPrecision: _precision, ...own } = settings;
+  return own;
+}
+
+export function toSchedule({ every, cron, zone }: ParsedCredential): Schedule | undefined {
+  if (every !== undefined) return { every };
+  return cron !== undefined && zone !== undefined ? { cron, zone } : undefined;
+}
+
+function hasty({ credentials }: Parts, document: Document): readonly Problem[] {
+  return Object.entries(credentials).flatMap(([name, { every }]) => {
+    if (every === undefined || every >= HOUR_MS) return [];
+    return [
+      tell(
+        document,
+        ["credentials", name, "every"],
+        "rotates more often than once an hour",
+        "vendors limit how many keys may be made in a day",
+      ),
+    ];
+  });
+}
+
+function secretsInEnvironment(document: Document): readonly Problem[] {
+  return valuesOf(document).flatMap(({ path, value }) => {
+    if (typeof value !== "object" || value === null || Object.keys(value).join() !== "env") return [];
+    const hint = "the whole process can read its environment, and so can whoever may read /proc: prefer { credential } or { file }";
+    return [tell(document, path, "a secret in the environment", hint)];
+  });
+}
+
+/** Every setting of a plug, at any depth; not what stands in lists, such as the arguments of a command. */
+function valuesOf({ value }: Document): readonly { readonly path: Path; readonly value: unknown }[] {
+  const file = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return ["providers", "stores", "consumers", "credentials"].flatMap((section) => below([section], file[section]));
+}
+
+function below(path: Path, value: unknown): readonly { readonly path: Path; readonly value: unknown }[] {
+  if (typeof value !== "object" || value === null) return [];
+  // Of all lists only that of a credential's consumers holds settings.
+  if (Array.isArray(value) && path.at(-1) !== "consumers") return [];
+  return Object.entries(value).flatMap(([name, child]) => {
+    const at = [...path, Array.isArray(value) ? Number(name) : name];
+    return [{ path: at, value: child }, ...below(at, child)];
+  });
+}
+
+function isPlainAddress(value: unknown): boolean {
+  if (typeof value !== "string" || !/^(http|ws):\/\//i.test(value) || !URL.canParse(value)) return false;
+  const { hostname } = new URL(value);
+  return !(hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname));
+}

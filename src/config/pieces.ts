@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { duration } from "../contract/settings.ts";
+import { isCron, isZone } from "./time.ts";
+
+/** Longer than any name that a person gives, shorter than most keys: a key in the place of a name is refused, and not repeated. */
+export const NAME = /^[a-z0-9][a-z0-9-]{0,47}$/;
+const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
+
+/** What an operator calls a provider, a store, a consumer or a credential. */
+export function name() {
+  return z.string().regex(NAME, "lower-case letters, digits and dashes, beginning with a letter or digit, 48 at most");
+}
+
+export function absolutePath() {
+  return z.string().startsWith("/", "an absolute path");
+}
+
+/** A length of time that a date can be moved by. */
+export function length() {
+  return duration().refine((ms) => ms <= 10 * YEAR_MS, "at most 10 years (3650d)");
+}
+
+/** A length of time that cannot be nothing. */
+export function someLength() {
+  return length().refine((ms) => ms > 0, "more than 0s");
+}
+
+export function timeZone() {
+  return z
+    .string()
+    .refine(isZone, { error: "the name of a time zone, such as Europe/Berlin or UTC", params: { names: "zones" } })
+    .describe("the IANA time zone, such as `Europe/Berlin`");
+}
+
+export function cronExpression() {
+  return z.string().refine(isCron, 'a cron expression of five fields that comes true some day, such as "0 4 1 * *"');
+}
+
+export function timeOfDay() {
+  return z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day such as "02:00"');
+}
+
+/** A rule over several settings of one object. */
+export interface Rule {
+  /** Gets what is there, also when single settings are wrong: it must expect anything. */
+  broken(settings: Readonly<Record<string, unknown>>): boolean;
+  /** The setting that the problem is told at. */
+  readonly at: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export function withRules<T extends z.ZodType>(schema: T, rules: readonly Rule[]): T {
+  return rules.reduce(
+    (ruled, { broken, at, message, hint }) =>
+      ruled.refine((settings) => !broken(settings as Readonly<Record<string, unknown>>), {
+        error: message,
+        path: [at],
+        params: { hint },
+        when: ({ value }) => typeof value === "object" && value !== null,
+      }),
+    schema,
+  );
+}

@@ -1,0 +1,144 @@
+import { type Control, ControlError, type Effect, type Subject } from "../api.ts";
+import type { CredentialConfig } from "../config/config.ts";
+import { AdapterError } from "../contract/errors.ts";
+import type { Finding } from "../contract/finding.ts";
+import type { Rotation } from "../model.ts";
+import { STEPS } from "../rotation/steps.ts";
+import { planFor } from "../scheduler.ts";
+import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
+
+/** The operations that ask the outside world and change nothing. */
+export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
+  const { ledger, clock } = parts;
+  const within = (signal: AbortSignal, ms: number) => AbortSignal.any([signal, clock.deadline(ms)]);
+
+  /** What asking somebody brought: its findings, or its failure as one. */
+  async function found(subject: Subject, ask: () => Promise<readonly Finding[]>) {
+    try {
+      return { subject, findings: await ask() };
+    } catch (error) {
+      if (error instanceof AdapterError) return { subject, findings: [{ code: error.code, message: error.message, cure: error.hint }] };
+      if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
+      return { subject, findings: [{ code: "timeout", message: `${subject.name}: no answer in time`, cure: "is it running and reachable?" }] };
+    }
+  }
+
+  const askProvider = (name: string, signal: AbortSignal) =>
+    found({ kind: "provider", name }, async () => {
+      const { provider } = parts.plugs().provider(name);
+      const call = within(signal, parts.config().timing.callTimeoutMs);
+      await provider.list(call);
+      return (await provider.preflight?.(call)) ?? [];
+    });
+
+  const askStore = (credential: CredentialConfig, signal: AbortSignal) =>
+    found({ kind: "store", name: credential.store.use }, async () => {
+      const store = parts.plugs().store(credential);
+      const call = within(signal, parts.config().timing.callTimeoutMs);
+      await store.preflight(call);
+      const secret = await store.read("current", call);
+      const known = secret !== undefined && ledger.keys.all(credential.name).some(({ fingerprint }) => fingerprint === secret.fingerprint(parts.fingerprintKey));
+      if (secret === undefined || known) return [];
+      return [{ code: "foreign", message: `${credential.name}: the store holds a value that rotated neither wrote nor adopted`, cure: `rotatectl adopt ${credential.name}` }];
+    });
+
+  async function askConsumers(credential: CredentialConfig, signal: AbortSignal) {
+    const asked = [];
+    for (const use of credential.consumers) {
+      const subject = { kind: "consumer", name: use.use } as const;
+      asked.push(
+        await found(subject, async () => {
+          const { consumer } = parts.plugs().consumer(credential.name, use);
+          const call = within(signal, parts.config().timing.proveTimeoutMs);
+          return consumer.preflight(await parts.plugs().store(credential).read("current", call), call);
+        }),
+      );
+    }
+    return asked;
+  }
+
+  return {
+    async plan({ name }, { signal }) {
+      const credential = credentialNamed(parts, name);
+      const plan = planFor(ledger, credential, { now: false, at: clock.now() });
+      const asked = [await askProvider(credential.provider, signal), await askStore(credential, signal), ...(await askConsumers(credential, signal))];
+      const debts = ledger.keys.live(name).filter(({ stage }) => stage === "retiring");
+      const notes = debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`);
+      return {
+        credential: name,
+        plan: plan.name,
+        effects: plan.steps.flatMap((step) => effectsOf(parts, credential, step, plan.overlapMs)),
+        findings: asked.flatMap(({ findings }) => findings),
+        notes: plan.name === "initial" ? ["no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt", ...notes] : notes,
+      };
+    },
+
+    async check(_, { signal }) {
+      const { providers, credentials } = parts.config();
+      const checked = [];
+      for (const name of Object.keys(providers)) checked.push(await askProvider(name, signal));
+      for (const credential of Object.values(credentials)) {
+        checked.push(await askStore(credential, signal));
+        checked.push(...(await askConsumers(credential, signal)));
+      }
+      return { checked };
+    },
+
+    async pair({ consumer }, { signal }) {
+      if (parts.config().consumers[consumer] === undefined) {
+        throw new ControlError("unknownConsumer", `no consumer "${consumer}"`, `there are: ${Object.keys(parts.config().consumers).join(", ")}`);
+      }
+      const user = Object.values(parts.config().credentials).find(({ consumers }) => consumers.some(({ use }) => use === consumer));
+      const use = user?.consumers.find((entry) => entry.use === consumer);
+      if (user === undefined || use === undefined) throw new ControlError("conflict", `no credential uses consumer ${consumer}`, "add it to a credential first");
+      const plug = parts.plugs().consumer(user.name, use).consumer;
+      if (plug.pair === undefined) return { consumer, paired: true, message: "this kind of consumer needs no pairing" };
+      return { consumer, ...(await plug.pair(within(signal, parts.config().timing.proveTimeoutMs))) };
+    },
+  };
+}
+
+/** The side effects of one step. What is executed is never more than what stands here. */
+function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotation["step"], overlapMs: number): Effect[] {
+  const entry = parts.config().providers[credential.provider];
+  const vendor = entry?.definition.describe(entry.settings);
+  const { checklist } = STEPS[step];
+  const one = (kind: Subject["kind"], name: string, effect: string, more: Partial<Effect> = {}): Effect => ({
+    step,
+    checklist,
+    effect,
+    target: { kind, name },
+    irreversible: false,
+    consumersFeel: null,
+    ...more,
+  });
+  const provider = (effect: string, more?: Partial<Effect>) => [one("provider", credential.provider, effect, more)];
+  const store = (effect: string) => one("store", credential.store.use, effect);
+  const consumers = (what: "reload" | "prove") =>
+    credential.consumers.map((use) => {
+      const does = parts.plugs().consumer(credential.name, use).consumer.describe()[what];
+      return one("consumer", use.use, does, { consumersFeel: does });
+    });
+  switch (step) {
+    case "preflight":
+      return [];
+    case "create":
+      return [...provider(vendor?.create ?? "creates a key"), store("stages the new value beside the current one")];
+    case "verify":
+      return provider("calls the vendor with the new key, several times");
+    case "promote":
+      return [store("makes the new value the current one")];
+    case "reload":
+      return consumers("reload");
+    case "validate":
+      return consumers("prove");
+    case "drain":
+      return [one("credential", credential.name, `waits ${Math.round(overlapMs / 1000)} s, for older runs, and until the vendor sees the old key idle`)];
+    case "disable":
+      return parts.plugs().provider(credential.provider).provider.setEnabled === undefined ? [] : [...provider("switches the old key off"), ...consumers("prove")];
+    case "revoke":
+      return provider(vendor?.revoke ?? "deletes the old key", { irreversible: true });
+    case "confirm":
+      return [...provider("calls the vendor with the old key until it is proven dead"), store("drops the old value from the keep")];
+  }
+}

@@ -1,0 +1,29 @@
+import type { Config, CredentialConfig } from "../config/config.ts";
+import { ControlError } from "../api.ts";
+import type { Clock } from "../contract/world.ts";
+import type { Plugs } from "../plugs.ts";
+import type { Engine, EngineParts } from "../rotation/engine.ts";
+import type { Scheduler } from "../scheduler.ts";
+import type { Ledger } from "../state/ledger.ts";
+
+/** What the operations of the control socket work on. */
+export interface DaemonParts extends EngineParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly engine: Engine;
+  readonly scheduler: Scheduler;
+  readonly plugs: () => Plugs;
+  readonly config: () => Config;
+  readonly configPath: string;
+  readonly configLoadedAt: () => number;
+  readonly since: number;
+}
+
+/** The configuration of a credential, or the error that says that there is none. */
+export function credentialNamed(parts: Pick<DaemonParts, "config">, name: string): CredentialConfig {
+  const credential = parts.config().credentials[name];
+  if (credential !== undefined) return credential;
+  const known = Object.keys(parts.config().credentials);
+  const hint = known.length === 0 ? "the configuration has no credentials" : known.length <= 10 ? `there are: ${known.join(", ")}` : "rotatectl status lists them";
+  throw new ControlError("unknownCredential", `no credential "${name}"`, hint);
+}

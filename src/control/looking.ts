@@ -1,0 +1,79 @@
+import { type Control, ControlError, type CredentialStatus } from "../api.ts";
+import type { CredentialConfig } from "../config/config.ts";
+import { ownVersion } from "../version.ts";
+import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
+import { eventView, keyView, rotationView } from "./views.ts";
+
+/** How often a watcher's rotation is looked at. A look is two indexed reads. */
+const WATCH_EVERY_MS = 100;
+
+/** The operations that only read the ledger. */
+export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "history" | "watch"> {
+  const { ledger, scheduler, clock } = parts;
+
+  function statusOf(credential: CredentialConfig): CredentialStatus {
+    const { name } = credential;
+    const now = clock.now();
+    const current = ledger.keys.live(name).find(({ stage }) => stage === "current");
+    const open = ledger.rotations.open(name);
+    const last = ledger.rotations.lastEnded(name);
+    return {
+      name,
+      provider: credential.provider,
+      store: credential.store.use,
+      paused: ledger.credentials.get(name)?.pausedAt != null,
+      nextAt: scheduler.nextAt(name) ?? null,
+      current: current === undefined ? null : keyView(current, now),
+      open: open === undefined ? null : rotationView(ledger, open),
+      last: last?.outcome == null ? null : { rotation: last.id, outcome: last.outcome, endedAt: last.endedAt ?? last.startedAt },
+    };
+  }
+
+  return {
+    async status() {
+      const { warnings, credentials } = parts.config();
+      return {
+        version: ownVersion(),
+        since: parts.since,
+        config: { path: parts.configPath, loadedAt: parts.configLoadedAt(), warnings },
+        credentials: Object.values(credentials)
+          .filter(({ name }) => ledger.credentials.get(name)?.retiredAt == null)
+          .map(statusOf),
+      };
+    },
+
+    async show({ name }) {
+      const credential = credentialNamed(parts, name);
+      const { schedule } = credential;
+      return {
+        ...statusOf(credential),
+        consumers: credential.consumers.map(({ use }) => use),
+        schedule: schedule === undefined ? null : "every" in schedule ? `every ${schedule.every / 1000} s` : `${schedule.cron} ${schedule.zone}`,
+        window: credential.window ?? null,
+        overlapMs: credential.overlapMs,
+        keys: ledger.keys.all(name).reverse().map((key) => keyView(key, clock.now())),
+        openIntents: ledger.keys.openIntents(name).map(({ label, announcedAt }) => ({ label, announcedAt })),
+      };
+    },
+
+    async history({ name, limit, before }) {
+      if (name !== undefined && ledger.credentials.get(name) === undefined) credentialNamed(parts, name);
+      const events = ledger.events.history(name, limit, before);
+      return { events: events.map(eventView), next: events.length < limit ? null : (events.at(-1)?.id ?? null) };
+    },
+
+    async watch({ id, after, waitMs }, { signal }) {
+      const until = clock.monotonic() + waitMs;
+      for (;;) {
+        const rotation = ledger.rotations.get(id);
+        if (rotation === undefined) throw new ControlError("unknownRotation", `no rotation ${id}`);
+        const events = ledger.events.ofRotation(id, after);
+        const settled = rotation.outcome !== null || rotation.stuckReason !== null;
+        if (events.length > 0 || settled || clock.monotonic() >= until) {
+          return { rotation: rotationView(ledger, rotation), events: events.map(eventView) };
+        }
+        await clock.sleep(WATCH_EVERY_MS, signal);
+      }
+    },
+  };
+}

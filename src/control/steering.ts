@@ -1,0 +1,151 @@
+import { type Ask, type Control, ControlError, type ErrorBody, type RotateRequest, type StartedRotation, type Which } from "../api.ts";
+import type { CredentialConfig } from "../config/config.ts";
+import type { Rotation } from "../model.ts";
+import { planFor } from "../scheduler.ts";
+import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
+import { rotationView } from "./views.ts";
+
+/** The operations that start, stop and steer rotations. */
+export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse" | "pause" | "resume" | "cancel" | "retry" | "abandon"> {
+  const { ledger, engine, scheduler, clock } = parts;
+
+  function start(credential: CredentialConfig, ask: Ask, options: { now: boolean; reason: string | null; rehearsal?: boolean; key: string | null }): StartedRotation {
+    const state = ledger.credentials.get(credential.name);
+    if (state?.retiredAt != null) throw new ControlError("conflict", `${credential.name} was retired`, `bring it back with: rotatectl adopt ${credential.name}`);
+    if (state?.pausedAt != null) throw new ControlError("conflict", `${credential.name} is paused`, `rotatectl resume ${credential.name}`);
+    if (options.rehearsal === true && !ledger.keys.live(credential.name).some(({ stage }) => stage === "current")) {
+      throw new ControlError("conflict", `${credential.name} has no key yet to rehearse the replacement of`, "adopt one, or make the first one with rotatectl rotate");
+    }
+    const at = clock.now();
+    const { rotation, started } = ledger.start({
+      credential: credential.name,
+      plan: planFor(ledger, credential, { now: options.now, at, rehearsal: options.rehearsal ?? false }),
+      trigger: "operator",
+      actor: ask.actor,
+      reason: options.reason,
+      idempotencyKey: options.key,
+    });
+    if (!started && options.now && rotation.outcome === null && !rotation.plan.now) hurry(rotation, ask);
+    scheduler.touch(credential.name);
+    return { rotation: rotationView(ledger, ledger.rotation(rotation.id)), started };
+  }
+
+  /** `--now` on a rotation that is open: its waits are cut and its overlap ends. */
+  function hurry(rotation: Rotation, { actor }: Ask): void {
+    ledger.commit(rotation, {
+      rotation: { plan: { ...rotation.plan, now: true, overlapMs: 0, preflightUntil: null }, ...(rotation.dueAt === null ? {} : { dueAt: clock.now() }) },
+      events: [{ code: "operatorSaid", detail: { said: "rotate --now", actor } }],
+    });
+  }
+
+  function openRotation(name: string): Rotation {
+    const rotation = ledger.rotations.open(name);
+    if (rotation !== undefined) return rotation;
+    credentialNamed(parts, name);
+    throw new ControlError("conflict", `${name} has no open rotation`, `rotatectl history ${name} shows the last one`);
+  }
+
+  const named = (which: Which): string[] => ("all" in which ? Object.keys(parts.config().credentials) : [credentialNamed(parts, which.name).name]);
+
+  function setPaused(which: Which, paused: boolean, { actor }: Ask) {
+    const credentials = named(which).map((name) => {
+      const changed = (ledger.credentials.get(name)?.pausedAt != null) !== paused;
+      if (changed) {
+        const detail = { said: paused ? "pause" : "resume", actor };
+        const write = () => (paused ? ledger.credentials.pause(name, clock.now(), actor) : ledger.credentials.resume(name));
+        ledger.record(name, [{ code: "operatorSaid", detail }], write);
+        const open = ledger.rotations.open(name);
+        if (!paused && open !== undefined && open.dueAt !== null) ledger.commit(open, { rotation: { dueAt: clock.now() } });
+        scheduler.touch(name);
+      }
+      return { name, paused, changed };
+    });
+    return { credentials };
+  }
+
+  return {
+    async rotate(request: RotateRequest, ask) {
+      const { now } = request;
+      const reason = request.reason ?? null;
+      const key = ask.idempotencyKey ?? null;
+      if (!("all" in request)) return { rotations: [start(credentialNamed(parts, request.name), ask, { now, reason, key })], refused: [] };
+      const rotations: StartedRotation[] = [];
+      const refused: { credential: string; error: ErrorBody }[] = [];
+      for (const credential of Object.values(parts.config().credentials)) {
+        try {
+          rotations.push(start(credential, ask, { now, reason, key: key === null ? null : `${key}/${credential.name}` }));
+        } catch (error) {
+          if (!(error instanceof ControlError)) throw error;
+          refused.push({ credential: credential.name, error: { code: error.code, message: error.message, hint: error.hint } });
+        }
+      }
+      return { rotations, refused };
+    },
+
+    async rehearse({ name, reason = null }, ask) {
+      const started = start(credentialNamed(parts, name), ask, { now: true, reason, rehearsal: true, key: ask.idempotencyKey ?? null });
+      if (started.rotation.plan === "rehearsal") return started;
+      throw new ControlError("conflict", `${name} has an open rotation (${started.rotation.plan})`, "wait until it is over");
+    },
+
+    pause: async (which, ask) => setPaused(which, true, ask),
+    resume: async (which, ask) => setPaused(which, false, ask),
+
+    async cancel({ name }, ask) {
+      const open = openRotation(name);
+      await engine.interrupt(open.id);
+      const rotation = ledger.rotation(open.id);
+      mayCancel(parts, rotation);
+      const after = ledger.commit(rotation, {
+        rotation: { cancelRequested: true, dueAt: clock.now(), stuckReason: null, stuckHint: null, attempts: 0 },
+        events: [{ code: "operatorSaid", detail: { said: "cancel", actor: ask.actor } }],
+      });
+      scheduler.touch(name);
+      return { rotation: rotationView(ledger, after), message: "the way back begins: the key that served goes on serving, the new one is made dead" };
+    },
+
+    async retry({ name }, ask) {
+      const open = openRotation(name);
+      await engine.interrupt(open.id);
+      const after = ledger.commit(ledger.rotation(open.id), {
+        rotation: { stuckReason: null, stuckHint: null, attempts: 0, intents: 0, stepSince: clock.now(), dueAt: clock.now() },
+        events: [{ code: "operatorSaid", detail: { said: "retry", actor: ask.actor } }],
+      });
+      scheduler.touch(name);
+      return { rotation: rotationView(ledger, after), message: `${after.step} is tried again now` };
+    },
+
+    async abandon({ name }, ask) {
+      const open = openRotation(name);
+      await engine.interrupt(open.id);
+      const rotation = ledger.rotation(open.id);
+      if (rotation.outcome !== null) throw new ControlError("conflict", `${name}: the rotation has ended (${rotation.outcome})`);
+      const left = ledger.keys.live(name).filter(({ stage }) => stage === "pending");
+      const after = ledger.commit(rotation, {
+        keys: left.map(({ id }) => ({ id, set: { stage: "retiring" } })),
+        rotation: { outcome: "abandoned", endedAt: clock.now(), dueAt: null, stuckReason: null, stuckHint: null, cancelRequested: false, memo: {} },
+        events: [
+          { code: "operatorSaid", detail: { said: "abandon", actor: ask.actor } },
+          { code: "ended", detail: { outcome: "abandoned" } },
+        ],
+      });
+      scheduler.touch(name);
+      const debts = ledger.keys.live(name).filter(({ stage }) => stage === "retiring").map(({ vendorId }) => vendorId);
+      const rest = debts.length === 0 ? "nothing is left over" : `the next rotation makes ${debts.join(", ")} dead`;
+      return { rotation: rotationView(ledger, after), message: `nobody was called; ${rest}` };
+    },
+  };
+}
+
+function mayCancel({ ledger }: DaemonParts, rotation: Rotation): void {
+  const { credential } = rotation;
+  if (rotation.outcome !== null) throw new ControlError("conflict", `${credential}: the rotation has ended (${rotation.outcome})`);
+  if (rotation.plan.wayBack) throw new ControlError("conflict", `${credential}: the rotation is on its way back already`, `rotatectl show ${credential}`);
+  const old = rotation.old === null ? undefined : ledger.keys.get(rotation.old);
+  if (old === undefined) {
+    throw new ControlError("conflict", `${credential}: no key served before this rotation, so there is nothing to go back to`, `rotatectl abandon ${credential}`);
+  }
+  if (old.disabledAt !== null || old.revokeAnnouncedAt !== null || old.stage === "dead") {
+    throw new ControlError("conflict", `${credential}: the old key ${old.vendorId} is off already`, "it goes forward only; rotatectl retry or abandon");
+  }
+}

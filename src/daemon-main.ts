@@ -1,0 +1,94 @@
+import { Command } from "commander";
+import { CONSUMERS } from "../adapters/consumers/index.ts";
+import { STORES } from "../adapters/stores/index.ts";
+import { PROVIDERS } from "../providers/index.ts";
+import { ConfigError } from "./config/error.ts";
+import { loadConfig } from "./config/load.ts";
+import { AdapterError } from "./contract/errors.ts";
+import { Secret } from "./contract/secret.ts";
+import { type Daemon, startDaemon } from "./daemon.ts";
+import { type Logger, openLog } from "./log.ts";
+import { type Notify, openNotify } from "./notify.ts";
+import { DatabaseError } from "./state/database.ts";
+import { ownVersion } from "./version.ts";
+
+const PLUGS = { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS };
+/** How long a stop may take before the process goes anyway: nothing is lost by that. */
+const STOP_MS = 10_000;
+
+/** Runs the daemon until a signal ends it. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("rotated")
+    .description("Rotates the API keys of LLM vendors. It is steered with rotatectl.")
+    .option("-c, --config <path>", "the configuration", "/etc/rotated/rotated.yaml")
+    .version(ownVersion(), "-v, --version")
+    .addHelpText("after", "\nSignals:\n  SIGHUP   reads the configuration again; a broken one is refused\n  SIGTERM  parks all rotations and ends\n\nExample:\n  $ rotated --config ./rotated.yaml");
+  const { config: configPath } = program.parse(argv).opts<{ config: string }>();
+  const log = openLog(process.env["LOG_LEVEL"]);
+  const notify = openNotify(process.env);
+  // Node's own crash output would print the error as it is.
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      log.error({ err: error }, "a bug: the daemon ends");
+      process.exit(70);
+    });
+  }
+  try {
+    const config = await loadConfig(configPath, PLUGS);
+    const daemon = await startDaemon({ config, configPath, log, notify });
+    handleSignals(daemon, { configPath, log, notify });
+  } catch (error) {
+    process.exitCode = explain(error, log);
+  }
+}
+
+function handleSignals(daemon: Daemon, { configPath, log, notify }: { configPath: string; log: Logger; notify: Notify }): void {
+  const reload = async () => {
+    notify.reloading();
+    try {
+      daemon.reconfigure(await loadConfig(configPath, PLUGS));
+      log.info({ config: configPath }, "configuration read again");
+    } catch (error) {
+      explain(error, log);
+      log.error({ config: configPath }, "the configuration is refused: the one before stays in force");
+    } finally {
+      notify.ready("running");
+    }
+  };
+  let reloading = Promise.resolve();
+  process.on("SIGHUP", () => {
+    reloading = reloading.then(reload);
+  });
+
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, "stopping");
+    notify.stopping();
+    setTimeout(() => process.exit(0), STOP_MS).unref();
+    daemon.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, "stopping failed");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+}
+
+/** Says what is wrong and what to do; answers the exit code. */
+function explain(error: unknown, log: Logger): number {
+  if (error instanceof ConfigError) {
+    for (const { path, line, column, message, hint } of error.problems) log.error({ path, line, column, hint }, message);
+    return 2;
+  }
+  if (error instanceof DatabaseError || error instanceof AdapterError) {
+    log.error({ hint: error.hint, err: error }, Secret.mask(error.message));
+    return 1;
+  }
+  log.error({ err: error }, error instanceof Error ? Secret.mask(error.message) : "cannot start");
+  return 1;
+}

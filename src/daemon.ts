@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { realClock } from "./clock.ts";
+import type { Config } from "./config/config.ts";
+import { createControl } from "./control/control.ts";
+import type { DaemonParts } from "./control/daemon-parts.ts";
+import type { Logger } from "./log.ts";
+import { openNetwork } from "./network.ts";
+import type { Notify } from "./notify.ts";
+import { connectPlugs, type Plugs } from "./plugs.ts";
+import { createEngine } from "./rotation/engine.ts";
+import { randomName } from "./rotation/labels.ts";
+import { createScheduler } from "./scheduler.ts";
+import { startServer } from "./server.ts";
+import { DatabaseError, openDatabase } from "./state/database.ts";
+import { openStateDirectory } from "./state/directory.ts";
+import { openLedger } from "./state/ledger.ts";
+import { openWorld } from "./world.ts";
+
+const MIGRATIONS = new URL(import.meta.url.includes("/dist/src/") ? "../../migrations/" : "../migrations/", import.meta.url);
+
+export interface Daemon {
+  /** Takes a new configuration over; rotations go on with it at their next step. */
+  reconfigure(config: Config): void;
+  /** Parks all steps, ends the server, closes the ledger. */
+  stop(): Promise<void>;
+}
+
+/** Puts the daemon together and starts it: the one place that knows all parts. Throws `DatabaseError`, or what the socket says. */
+export async function startDaemon(first: { config: Config; configPath: string; log: Logger; notify: Notify }): Promise<Daemon> {
+  const { configPath, log, notify } = first;
+  const clock = realClock;
+  const since = clock.now();
+  let config = first.config;
+  let configLoadedAt = since;
+
+  const directory = openStateDirectory(config.stateDirectory, randomBytes);
+  const db = openDatabase(directory.database, MIGRATIONS);
+  const ledger = openLedger(db, clock);
+  const installation = ledger.installation(() => randomName(6, randomBytes));
+  if (directory.isNew && ledger.credentials.all().some(({ name }) => ledger.keys.all(name).length > 0)) {
+    db.close();
+    throw new DatabaseError(`${config.stateDirectory}: fingerprint.key is missing, and the ledger has fingerprints made with it`, "restore both from the same backup");
+  }
+
+  const connect = (): Plugs => {
+    const network = openNetwork(config.network, { log: (fields, message) => log.debug(fields, message) });
+    return connectPlugs(config, openWorld(network, config.stateDirectory), (call) => log.debug(call, "call"));
+  };
+  let plugs = connect();
+  for (const name of Object.keys(config.credentials)) ledger.know(name);
+
+  const engineParts = {
+    ledger,
+    clock,
+    random: randomBytes,
+    installation,
+    fingerprintKey: directory.fingerprintKey,
+    config: () => config,
+    plugs: () => plugs,
+    log,
+  };
+  const engine = createEngine({ ...engineParts, atRest: ({ credential }) => scheduler.touch(credential) });
+  const scheduler = createScheduler({ ledger, engine, clock, config: () => config, log });
+  const parts: DaemonParts = { ...engineParts, atRest: () => {}, engine, scheduler, configPath, configLoadedAt: () => configLoadedAt, since };
+  const server = await startServer({ path: config.socket, control: createControl(parts), callers: () => config.control, log }).catch((error: unknown) => {
+    db.close();
+    throw error;
+  });
+
+  const every = notify.watchdogEveryMs;
+  const watchdog = every === undefined ? undefined : setInterval(() => engine.healthy() && scheduler.healthy() && notify.watchdog(), every / 2);
+  const status = () => `${Object.keys(config.credentials).length} credentials, ${ledger.rotations.allOpen().length} open rotations`;
+
+  for (const warning of config.warnings) log.warn({ warning }, "configuration");
+  scheduler.refresh();
+  notify.ready(status());
+  log.info({ credentials: Object.keys(config.credentials).length, socket: config.socket, readyMs: Math.round(process.uptime() * 1000) }, "ready");
+
+  return {
+    reconfigure(next) {
+      if (next.stateDirectory !== config.stateDirectory || next.socket !== config.socket) {
+        log.warn({}, "stateDirectory and socket are taken over at the next start only");
+        next = { ...next, stateDirectory: config.stateDirectory, socket: config.socket };
+      }
+      const before = config;
+      config = next;
+      try {
+        plugs = connect();
+      } catch (error) {
+        config = before;
+        throw error;
+      }
+      configLoadedAt = clock.now();
+      for (const name of Object.keys(config.credentials)) ledger.know(name);
+      scheduler.refresh();
+      notify.status(status());
+    },
+    async stop() {
+      clearInterval(watchdog);
+      scheduler.stop();
+      await Promise.all([server.close(), engine.stop()]);
+      db.close();
+    },
+  };
+}

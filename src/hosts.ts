@@ -1,0 +1,36 @@
+import { isIP } from "node:net";
+
+/** Whether an address is this very host, so that plain text and a way around the proxy are fine. */
+export function isLoopback(url: URL): boolean {
+  const host = bareHost(url.hostname);
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/**
+ * Whether a `noProxy` list names the address: `*` names all, `example.org` and `.example.org` that host and all below it,
+ * an IP address itself; `:8443` behind any of them narrows it to that port.
+ */
+export function isExempt(url: URL, noProxy: readonly string[]): boolean {
+  const host = bareHost(url.hostname);
+  const port = url.port || defaultPort(url.protocol);
+  return noProxy.some((entry) => {
+    const rule = split(entry.trim().toLowerCase());
+    if (rule.port !== undefined && rule.port !== port) return false;
+    if (rule.host === "*" || rule.host === host) return true;
+    return rule.host !== "" && isIP(host) === 0 && host.endsWith(`.${rule.host}`);
+  });
+}
+
+function split(entry: string): { host: string; port: string | undefined } {
+  // An IPv6 address is full of colons: a port behind it needs brackets.
+  const [, host = entry, port] = isIP(entry) === 6 ? [] : (/^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? []);
+  return { host: bareHost(host).replace(/^(\*?\.)(?=.)/, ""), port };
+}
+
+function bareHost(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1").replace(/(?<=.)\.$/, "");
+}
+
+function defaultPort(protocol: string): string {
+  return protocol === "https:" || protocol === "wss:" ? "443" : "80";
+}

@@ -1,0 +1,139 @@
+import { type Dispatcher, request as send } from "undici";
+import { type AdapterCode, AdapterError } from "./contract/errors.ts";
+import type { Http, HttpRequest } from "./contract/http.ts";
+import { Secret } from "./contract/secret.ts";
+import { isLoopback } from "./hosts.ts";
+import { abortReason, requestFailure } from "./http-failure.ts";
+
+const MAX_REPLY_BYTES = 1 << 20;
+
+/** Where a debug line goes: facts and a constant message. */
+export type DebugLog = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+
+/** The way to an address: a dispatcher that keeps no connection, and whether a proxy stands between. */
+export interface Route {
+  readonly dispatcher: Dispatcher;
+  readonly viaProxy: boolean;
+}
+
+interface Options {
+  readonly route: (url: URL) => Route;
+  readonly allowHttp: boolean;
+  readonly log?: DebugLog;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** `undefined` when it is no JSON. */
+  readonly body: unknown;
+}
+
+/** Makes the one client for all outbound requests; what it promises is said at `Http`. Redirects are not followed. */
+export function makeHttp({ route, allowHttp, log }: Options): Http {
+  return async (address, request) => {
+    const url = new URL(address);
+    if (url.protocol === "http:" && !allowHttp && !isLoopback(url)) {
+      throw new AdapterError("insecure", `${request.action}: plain http to ${url.host}`);
+    }
+    if (request.signal.aborted) throw abortReason(request.signal, request.action);
+    const { dispatcher, viaProxy } = route(url);
+    const startedAt = performance.now();
+    let status: number | undefined;
+    try {
+      const answer = await exchange(url, request, dispatcher);
+      status = answer.status;
+      return check(answer, request);
+    } catch (error) {
+      throw requestFailure(error, request.action, { signal: request.signal, viaProxy });
+    } finally {
+      const durationMs = Math.round(performance.now() - startedAt);
+      log?.({ action: request.action, method: request.method, url: withoutValues(url), status, durationMs }, "request");
+    }
+  };
+}
+
+async function exchange(url: URL, request: HttpRequest<unknown>, dispatcher: Dispatcher): Promise<Answer> {
+  const { method, body, signal } = request;
+  const text = body === undefined ? null : JSON.stringify(body);
+  const response = await send(url, { dispatcher, method, headers: wireHeaders(request), body: text, signal });
+  return { status: response.statusCode, headers: response.headers, body: parse(await readLimited(response.body, request.action)) };
+}
+
+function check<Reply>({ status, headers, body }: Answer, { action, reply, refusal }: HttpRequest<Reply>): Reply {
+  const fail = (code: AdapterCode, why: string, more: { cure?: string; retryAfterMs?: number } = {}) =>
+    new AdapterError(code, `${action}: ${why}`, more);
+
+  if (status >= 300 && status < 400) {
+    throw fail("malformed", `status ${status}, and redirects are not followed`, { cure: "set the address that it redirects to" });
+  }
+  if (status >= 200 && status < 300) {
+    const parsed = reply.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw fail(
+      "malformed",
+      body === undefined ? `status ${status}, but the answer is no JSON` : "the answer has another shape than documented",
+    );
+  }
+  const known = refusal?.(status, body);
+  const code = known?.code ?? codeOf(status, body);
+  const retryAfterMs = retryAfter(headers);
+  throw fail(code, `status ${status}${known?.detail === undefined ? "" : `, ${known.detail}`}`, {
+    ...(known?.cure !== undefined && { cure: known.cure }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
+const CODE_OF_STATUS: Readonly<Record<number, AdapterCode>> = {
+  401: "unauthorized",
+  403: "forbidden",
+  404: "notFound",
+  429: "rateLimited",
+};
+
+function codeOf(status: number, body: unknown): AdapterCode {
+  const known = CODE_OF_STATUS[status];
+  if (known !== undefined) return known;
+  if (status >= 500) return "unavailable";
+  return body === undefined ? "malformed" : "invalid";
+}
+
+function wireHeaders({ headers, bearer, body }: HttpRequest<unknown>): Record<string, string> {
+  const wire: Record<string, string> = { accept: "application/json", "user-agent": "rotated" };
+  if (body !== undefined) wire["content-type"] = "application/json";
+  if (bearer !== undefined) wire["authorization"] = `Bearer ${bearer.reveal()}`;
+  for (const [name, value] of Object.entries(headers ?? {})) wire[name] = value instanceof Secret ? value.reveal() : value;
+  return wire;
+}
+
+async function readLimited(body: AsyncIterable<Uint8Array>, action: string): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body) {
+    size += part.length;
+    if (size > MAX_REPLY_BYTES) throw new AdapterError("malformed", `${action}: the answer is larger than ${MAX_REPLY_BYTES} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `Retry-After` is in seconds, or a date: that one is read against the answer's own `Date`, not against our clock. */
+function retryAfter(headers: Answer["headers"]): number | undefined {
+  const wish = String(headers["retry-after"] ?? "");
+  if (/^\d+(\.\d+)?$/.test(wish)) return Math.ceil(Number(wish) * 1000);
+  const waitMs = Date.parse(wish) - Date.parse(String(headers["date"] ?? ""));
+  return Number.isNaN(waitMs) ? undefined : Math.max(0, waitMs);
+}
+
+function withoutValues(url: URL): string {
+  const names = [...url.searchParams.keys()];
+  return Secret.mask(`${url.origin}${url.pathname}${names.length === 0 ? "" : `?${names.join("&")}`}`);
+}

@@ -1,0 +1,60 @@
+import type { Config, CredentialConfig } from "./config/config.ts";
+import { AdapterError } from "./contract/errors.ts";
+import type { Store } from "./contract/store.ts";
+import type { World } from "./contract/world.ts";
+import type { PinnedPlan } from "./model.ts";
+import { type Observe, observed } from "./observed.ts";
+import type { ConsumerPlug, ProviderPlug } from "./rotation/context.ts";
+
+/** The providers, stores and consumers of one configuration, connected when they are first asked for. */
+export interface Plugs {
+  provider(name: string): ProviderPlug;
+  store(credential: CredentialConfig): Store;
+  /** Those of the present configuration, and those that a rotation was started with. */
+  consumers(credential: CredentialConfig, pinned: PinnedPlan["consumers"]): readonly ConsumerPlug[];
+  consumer(credential: string, use: { readonly use: string; readonly settings: Readonly<Record<string, unknown>> }): ConsumerPlug;
+}
+
+/** Throws `AdapterError` `misconfigured` for a name that the configuration no longer has. */
+export function connectPlugs(config: Config, world: World, observe: Observe): Plugs {
+  const connected = new Map<string, unknown>();
+  const once = <T>(key: string, make: () => T): T => {
+    const known = connected.get(key);
+    if (known !== undefined) return known as T;
+    const made = make();
+    connected.set(key, made);
+    return made;
+  };
+
+  const plugs: Plugs = {
+    provider: (name) =>
+      once(`provider ${name}`, () => {
+        const entry = config.providers[name] ?? gone("provider", name);
+        const provider = observed(entry.definition.connect(entry.settings, world), { provider: name }, observe);
+        return { name, provider, listLagMs: entry.listLagMs, ...(entry.lastUsed === undefined ? {} : { lastUsed: entry.lastUsed }) };
+      }),
+    store: ({ name, store: { use, place } }) =>
+      once(`store ${name}`, () => {
+        const entry = config.stores[use] ?? gone("store", use);
+        return observed(entry.definition.connect(entry.settings, place, world), { store: use, credential: name }, observe);
+      }),
+    consumer: (credential, { use, settings }) =>
+      once(`consumer ${credential} ${use} ${JSON.stringify(settings)}`, () => {
+        const entry = config.consumers[use] ?? gone("consumer", use);
+        const consumer = entry.definition.connect(entry.settings, settings, { credential, consumer: use }, world);
+        return { name: use, consumer: observed(consumer, { consumer: use, credential }, observe), acceptAnswered: entry.acceptAnswered };
+      }),
+    consumers(credential, pinned) {
+      const present = credential.consumers.map(({ use }) => use);
+      const dropped = pinned.filter(({ use }) => !present.includes(use));
+      return [...credential.consumers, ...dropped].map((use) => plugs.consumer(credential.name, use));
+    },
+  };
+  return plugs;
+}
+
+function gone(kind: string, name: string): never {
+  throw new AdapterError("misconfigured", `${kind} ${name} is part of a rotation and no longer in the configuration`, {
+    cure: `put ${kind} ${name} back into the configuration and reload, or say rotatectl abandon`,
+  });
+}

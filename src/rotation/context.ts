@@ -1,0 +1,100 @@
+import type { CredentialConfig, Timing } from "../config/config.ts";
+import type { Consumer } from "../contract/consumer.ts";
+import type { Provider } from "../contract/provider.ts";
+import type { Secret } from "../contract/secret.ts";
+import type { Store } from "../contract/store.ts";
+import type { Clock } from "../contract/world.ts";
+import type { Call, CallKind, Intent, Key, PinnedPlan, Rotation, Step } from "../model.ts";
+import type { Commit } from "../state/ledger.ts";
+
+/** A provider without its irreversible calls: those are the gate's alone. */
+export type SafeProvider = Omit<Provider, "revoke" | "setEnabled">;
+
+export interface ProviderPlug {
+  readonly name: string;
+  readonly provider: Provider;
+  readonly listLagMs: number;
+  readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
+}
+
+export interface ConsumerPlug {
+  readonly name: string;
+  readonly consumer: Consumer;
+  readonly acceptAnswered: boolean;
+}
+
+/** All that a step may see and use. A step knows neither the database nor the scheduler. */
+export interface StepContext {
+  readonly rotation: Rotation;
+  readonly plan: PinnedPlan;
+  readonly credential: CredentialConfig;
+  readonly timing: Timing;
+  readonly clock: Clock;
+  /** Aborts at shutdown, and when an operator takes the rotation over. */
+  readonly signal: AbortSignal;
+
+  /** Keys of this credential that are not dead. */
+  readonly keys: readonly Key[];
+  readonly target: Key | undefined;
+  /** The key that served when the rotation started. */
+  readonly old: Key | undefined;
+  /** Keys of ours that must be made dead; never the target. */
+  readonly debts: readonly Key[];
+  readonly intents: readonly Intent[];
+  /** The create call of an intent. */
+  createCall(label: string): Call | undefined;
+  /** When the last call that was announced and not answered can no longer take effect; `undefined` when none is open. */
+  readonly openUntil: number | undefined;
+  /** Every row of this credential with this fingerprint, dead ones too, newest first. */
+  keyWith(fingerprint: string): Key | undefined;
+  /** Rows of other credentials that hold the same key of the vendor. */
+  othersHolding(key: Key): readonly Key[];
+
+  readonly provider: Omit<ProviderPlug, "provider"> & { readonly provider: SafeProvider };
+  /** The provider that issued a key, which may be another one than the credential's present one. */
+  issuer(key: Key): Omit<ProviderPlug, "provider"> & { readonly provider: SafeProvider };
+  /** Whether the issuer can switch a key off and on. */
+  canDisable(key: Key): boolean;
+  readonly store: Store;
+  /** The consumers of the pinned and of the present configuration. */
+  readonly consumers: readonly ConsumerPlug[];
+
+  fingerprint(secret: Secret): string;
+  /** A new label, never used before. */
+  newLabel(): string;
+  /** When the wall clock was last seen to jump. */
+  readonly clockJumpedAt: number | undefined;
+
+  /** Calls a plug with a deadline of one call (or `ms`). A time-out is `AdapterError` `timeout`. */
+  call<T>(work: (signal: AbortSignal) => Promise<T>, ms?: number): Promise<T>;
+  /** Commits that a call is about to leave. The step's answer closes it, unless the step fails without the other side's answer. */
+  announce(call: { kind: "create"; label: string } | { kind: Exclude<CallKind, "create">; key: Key }): Promise<void>;
+  /** The vendor calls of the gate; see gate.ts, the only file that may use it. */
+  readonly irreversible: (key: Key) => Pick<Provider, "revoke" | "setEnabled">;
+}
+
+/** What a step wants to be written beside where it goes on. */
+export type Writes = Omit<Commit, "rotation"> & { readonly rotation?: Omit<NonNullable<Commit["rotation"]>, "step" | "dueAt" | "outcome"> };
+
+/** A word and a sentence for what stands in the way, and what cures it. */
+export interface Problem {
+  readonly code: string;
+  readonly text: string;
+  readonly hint: string;
+}
+
+/** Where a rotation goes after a step. The engine turns it into one commit. */
+export type Answer = Writes &
+  (
+    /** The next step of the plan, which finds `memo` if it is given. */
+    | { readonly go: "next"; readonly memo?: Readonly<Record<string, unknown>> }
+    /** The same step again at `at`; `memo` replaces what it remembers. With a `problem` it counts as an attempt that failed. */
+    | { readonly go: "again"; readonly at: number; readonly memo?: Readonly<Record<string, unknown>>; readonly problem?: Problem }
+    | { readonly go: "step"; readonly step: Step; readonly why: string }
+    | { readonly go: "plan"; readonly plan: PinnedPlan; readonly step: Step; readonly why: string }
+    /** Loud. With `at` it is tried again by itself; without, a person must say `retry` or `abandon`. */
+    | { readonly go: "stuck"; readonly problem: Problem; readonly at?: number }
+    | { readonly go: "end"; readonly outcome: "failed" | "done"; readonly problem?: Problem }
+  );
+
+export type StepRun = (context: StepContext) => Promise<Answer>;

@@ -1,0 +1,239 @@
+import type { Logger } from "pino";
+import pRetry from "p-retry";
+import type { Config, CredentialConfig } from "../config/config.ts";
+import { AdapterError } from "../contract/errors.ts";
+import type { Clock } from "../contract/world.ts";
+import type { Call, Rotation } from "../model.ts";
+import type { Plugs } from "../plugs.ts";
+import type { Ledger } from "../state/ledger.ts";
+import type { Answer } from "./context.ts";
+import { makeContext, type TurnState } from "./make-context.ts";
+import { asProblem } from "./observe.ts";
+import { QUICK, waitBefore } from "./retry.ts";
+import { STEPS } from "./steps.ts";
+import { commitOf } from "./turn.ts";
+import { cancelRotation } from "./way-back.ts";
+
+/** Rotations that run at the same time. */
+const MOST_AT_ONCE = 16;
+/** How long an announced call may still answer when its rotation is interrupted. */
+const ANSWER_GRACE_MS = 2000;
+/** How often a paused rotation looks whether it is still paused. */
+const PARKED_MS = 3_600_000;
+/** When to try again after the ledger itself could not be written. */
+const LEDGER_RETRY_MS = 5000;
+/** How far behind its deadline a call may be before the engine counts as wedged. */
+const WEDGED_MS = 2000;
+
+export interface EngineParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly installation: string;
+  readonly fingerprintKey: Uint8Array;
+  /** The present configuration; it may be another one at each turn. */
+  readonly config: () => Config;
+  readonly plugs: () => Plugs;
+  readonly log: Logger;
+  /** A rotation came to rest: it waits, is stuck, or has ended. */
+  readonly atRest: (rotation: Rotation) => void;
+}
+
+interface Run {
+  readonly abort: AbortController;
+  readonly state: TurnState;
+  readonly done: Promise<void>;
+}
+
+/**
+ * Runs rotations: takes a row whose time has come, runs its step, and commits row, ledger and event in one
+ * transaction. It names no step and no plan, and holds nothing that a crash could lose.
+ */
+export function createEngine(parts: EngineParts) {
+  const { ledger, clock, log } = parts;
+  const runs = new Map<number, Run>();
+  /** When to look again at rotations whose commit failed. */
+  const heldBack = new Map<number, number>();
+  let clockJumpedAt: number | undefined;
+  let stopping = false;
+
+  async function drive(id: number, abort: AbortSignal, state: TurnState): Promise<void> {
+    for (let rotation = ledger.rotation(id); ; ) {
+      const due = rotation.outcome === null && rotation.dueAt !== null && rotation.dueAt <= clock.now();
+      if (!due || abort.aborted || stopping) return;
+      const next = await turn(rotation, abort, state);
+      if (next === undefined) return;
+      rotation = next;
+    }
+  }
+
+  /** One step of one rotation; `undefined` when it was interrupted or could not be written. */
+  async function turn(rotation: Rotation, abort: AbortSignal, state: TurnState): Promise<Rotation | undefined> {
+    const credential = parts.config().credentials[rotation.credential];
+    const child = log.child({ credential: rotation.credential, rotation: rotation.id, step: rotation.step });
+    let announced: readonly Call[] = [];
+    let answer: Answer;
+    try {
+      if (credential === undefined) throw notConfigured(rotation);
+      if (isParked(rotation)) return ledger.commit(rotation, { rotation: { dueAt: clock.now() + PARKED_MS } });
+      const from = clock.monotonic();
+      ({ answer, announced } = await attempt(rotation, credential, abort, state));
+      child.debug({ go: answer.go, durationMs: Math.round(clock.monotonic() - from) }, "step answered");
+    } catch (error) {
+      if (abort.aborted) return undefined;
+      announced = error instanceof Failed ? error.answeredCalls : [];
+      answer = afterError(rotation, error instanceof Failed ? error.cause : error);
+    }
+    try {
+      const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, clock.now()));
+      report(child, rotation, after);
+      return after;
+    } catch (error) {
+      // A full disk, for one. The row is as it was; the calls that were announced stay open.
+      child.error({ err: error, retryInMs: LEDGER_RETRY_MS }, "cannot write the ledger");
+      heldBack.set(rotation.id, clock.now() + LEDGER_RETRY_MS);
+      return undefined;
+    }
+  }
+
+  /** Runs the step, again within moments while that may help and no call is left without an answer. */
+  async function attempt(rotation: Rotation, credential: CredentialConfig, abort: AbortSignal, state: TurnState) {
+    const run = rotation.cancelRequested ? cancelRotation : STEPS[rotation.step].run;
+    return pRetry(
+      async () => {
+        const { context, announced } = makeContext(parts, ledger.rotation(rotation.id), credential, abort, state, clockJumpedAt);
+        state.announced = announced;
+        try {
+          return { answer: await run(context), announced };
+        } catch (cause) {
+          throw new Failed(cause, announced);
+        } finally {
+          state.announced = [];
+        }
+      },
+      { ...QUICK, signal: abort, shouldRetry: ({ error }) => error instanceof Failed && error.mayRetry },
+    );
+  }
+
+  function isParked(rotation: Rotation): boolean {
+    return ledger.credentials.get(rotation.credential)?.pausedAt != null && STEPS[rotation.step].parks(rotation);
+  }
+
+  function afterError(rotation: Rotation, error: unknown): Answer {
+    const { timing } = parts.config();
+    const now = clock.now();
+    if (!(error instanceof AdapterError)) {
+      log.error({ err: error, rotation: rotation.id, step: rotation.step }, "a bug: the step failed in a way that nobody foresaw");
+      const text = "an unexpected error, which is a bug of rotated; the log has it";
+      return { go: "stuck", at: now + waitBefore(Number.MAX_SAFE_INTEGER, timing, error), problem: { code: "bug", text, hint: "report it with the log; it is tried again by itself" } };
+    }
+    const problem = asProblem(error);
+    if (error.retry) return { go: "again", at: now + waitBefore(rotation.attempts, timing, error), problem };
+    return { go: "stuck", at: now + waitBefore(Number.MAX_SAFE_INTEGER, timing, error), problem };
+  }
+
+  return {
+    /** Starts every rotation whose time has come and that is not running yet. */
+    runDue(): void {
+      if (stopping) return;
+      const now = clock.now();
+      for (const { id } of ledger.rotations.due(now, MOST_AT_ONCE * 2)) {
+        if (runs.size >= MOST_AT_ONCE || runs.has(id) || (heldBack.get(id) ?? 0) > now) continue;
+        heldBack.delete(id);
+        const abort = new AbortController();
+        const state: TurnState = { announced: [], calls: new Set() };
+        const done = drive(id, abort.signal, state)
+          .catch((error: unknown) => {
+            log.error({ err: error, rotation: id }, "cannot go on with a rotation");
+            heldBack.set(id, clock.now() + LEDGER_RETRY_MS);
+          })
+          .finally(() => {
+            runs.delete(id);
+            const rotation = ledger.rotations.get(id);
+            if (rotation !== undefined) parts.atRest(rotation);
+          });
+        runs.set(id, { abort, state, done });
+      }
+    },
+
+    /** When a rotation that is not running is due next. */
+    nextDue(): number | undefined {
+      const held = [...heldBack.values()];
+      const waiting = ledger.rotations.due(clock.now(), MOST_AT_ONCE * 2).some(({ id }) => !runs.has(id) && !heldBack.has(id));
+      if (waiting && runs.size < MOST_AT_ONCE) return clock.now();
+      return [ledger.rotations.nextDue(clock.now()), ...held].reduce<number | undefined>(
+        (least, at) => (at === undefined ? least : Math.min(at, least ?? at)),
+        undefined,
+      );
+    },
+
+    /** Stops the running step of a rotation, if it runs; an announced call is given a moment to answer. */
+    async interrupt(id: number): Promise<void> {
+      const run = runs.get(id);
+      if (run === undefined) return;
+      if (run.state.announced.length > 0) {
+        await Promise.race([run.done, clock.sleep(ANSWER_GRACE_MS, run.abort.signal)]);
+      }
+      run.abort.abort(new Error("the rotation was taken over"));
+      await run.done;
+    },
+
+    /** The wall clock jumped: overlaps that are under way start anew. */
+    clockJumped(): void {
+      clockJumpedAt = clock.now();
+      log.warn("the wall clock jumped: overlaps start anew");
+    },
+
+    /** Whether every call that is under way is within its deadline. What a watchdog may be told. */
+    healthy(): boolean {
+      const now = clock.monotonic();
+      return [...runs.values()].every(({ state }) => [...state.calls].every(({ until }) => now < until + WEDGED_MS));
+    },
+
+    running: (): number => runs.size,
+
+    /** Parks everything; rows stay as they are. */
+    async stop(): Promise<void> {
+      stopping = true;
+      await Promise.all([...runs.keys()].map((id) => this.interrupt(id)));
+    },
+  };
+}
+
+export type Engine = ReturnType<typeof createEngine>;
+
+/** A step that failed, with what is needed to go on: the error, and the calls that were announced before it. */
+class Failed extends Error {
+  readonly announced: readonly Call[];
+
+  constructor(cause: unknown, announced: readonly Call[]) {
+    super("the step failed", { cause });
+    this.announced = announced;
+  }
+
+  /** Calls whose answer is known: the error itself is one. */
+  get answeredCalls(): readonly Call[] {
+    return this.cause instanceof AdapterError && this.cause.answered ? this.announced : [];
+  }
+
+  get mayRetry(): boolean {
+    return this.cause instanceof AdapterError && this.cause.retry && this.cause.retryAfterMs === undefined && this.announced.length === 0;
+  }
+}
+
+function notConfigured(rotation: Rotation): AdapterError {
+  return new AdapterError("misconfigured", `credential ${rotation.credential} has an open rotation and is no longer in the configuration`, {
+    cure: "put it back into the configuration and reload, or say rotatectl abandon",
+  });
+}
+
+function report(log: Logger, before: Rotation, after: Rotation): void {
+  const fields = { code: after.lastCode ?? undefined, attempt: after.attempts || undefined };
+  if (after.outcome !== null) log.info({ ...fields, outcome: after.outcome }, "rotation ended");
+  else if (after.stuckReason !== null && before.stuckReason !== after.stuckReason) {
+    log.error({ ...fields, reason: after.stuckReason, hint: after.stuckHint }, "a person is needed");
+  } else if (after.lastError !== null && after.lastError !== before.lastError) {
+    const retryInMs = after.dueAt === null ? undefined : after.dueAt - before.stepSince;
+    log.warn({ ...fields, reason: after.lastError, retryInMs }, "will retry");
+  } else if (after.step !== before.step) log.info({ next: after.step }, "step done");
+}

@@ -1,0 +1,113 @@
+import type { Proof } from "../contract/consumer.ts";
+import type { Secret } from "../contract/secret.ts";
+import type { Grade, Key } from "../model.ts";
+import type { ConsumerPlug, Problem, StepContext } from "./context.ts";
+
+/** What was seen of all consumers, just now. */
+export type Evidence =
+  | { readonly seen: "proven"; readonly by: readonly { readonly consumer: string; readonly grade: Grade; readonly detail: unknown }[] }
+  /** A consumer uses another value, or the vendor refuses the target behind it. */
+  | { readonly seen: "contradicted" | "refused"; readonly problem: Problem }
+  /** Requests succeed, but nothing shows yet which key served them. */
+  | { readonly seen: "unproven"; readonly problem: Problem };
+
+/**
+ * Asks every consumer to show that it uses the target. Of those that only answer, the vendor must have seen the new
+ * key used by others than us; a consumer with `acceptAnswered` is believed here, and the idleness of the old key is
+ * asked in any case. Outages are thrown.
+ */
+export async function proveAll(context: StepContext, target: Key, secret: Secret): Promise<Evidence> {
+  const proofs: { plug: ConsumerPlug; proof: Proof }[] = [];
+  for (const plug of context.consumers) {
+    const proof = await context.call((signal) => plug.consumer.prove(secret, signal), context.timing.proveTimeoutMs);
+    if (proof.result !== "proven") {
+      const problem = { code: proof.result, text: `${plug.name}: ${proof.cause}`, hint: proof.cure };
+      return { seen: proof.result, problem };
+    }
+    proofs.push({ plug, proof });
+  }
+
+  const by: { consumer: string; grade: Grade; detail: unknown }[] = [];
+  for (const { plug, proof } of proofs) {
+    if (proof.result !== "proven") continue;
+    let grade = proof.grade;
+    if (grade === "answered") {
+      const seen = await vendorSawUse(context, target);
+      if (seen === "yes") grade = "vendor";
+      else if (seen === "never told" || !plug.acceptAnswered) return { seen: "unproven", problem: onlyAnswered(context, plug, seen) };
+    }
+    by.push({ consumer: plug.name, grade, detail: proof.detail });
+  }
+  return { seen: "proven", by };
+}
+
+function onlyAnswered(context: StepContext, plug: ConsumerPlug, seen: "no" | "never told"): Problem {
+  const text = `${plug.name}: a request succeeded, but nothing shows which key served it`;
+  return seen === "never told"
+    ? { code: "unproven", text, hint: `${context.provider.name} does not tell when a key was last used: let the validate command answer with its hmac` }
+    : { code: "unproven", text, hint: `it waits until the vendor has seen the new key used; or let the validate command answer with its hmac, or set acceptAnswered on consumer ${plug.name}` };
+}
+
+/** Whether the vendor saw the key used by others than us. */
+async function vendorSawUse(context: StepContext, key: Key): Promise<"yes" | "no" | "never told"> {
+  const { provider, lastUsed } = context.issuer(key);
+  if (lastUsed === undefined) return "never told";
+  const row = (await context.call((signal) => provider.list(signal))).find((listed) => listed.id === key.vendorId);
+  const usedAt = row?.lastUsedAt?.getTime();
+  return usedAt !== undefined && usedAt > (key.probedAt ?? 0) + lastUsed.precisionMs ? "yes" : "no";
+}
+
+/** Whether the vendor saw a promoted debt idle since `validate` ended. */
+export type Idleness = { readonly idle: true; readonly listed: boolean } | { readonly idle: false; readonly askAt: number; readonly text: string };
+
+/** Asks the vendor when a debt was last used, not counting our own probes, once its lag has passed. */
+export async function idleness(context: StepContext, debt: Key): Promise<Idleness> {
+  const { provider, lastUsed } = context.issuer(debt);
+  const { validatedAt } = context.rotation;
+  if (lastUsed === undefined || validatedAt === null) return { idle: true, listed: true };
+  const now = context.clock.now();
+  if (now < validatedAt + lastUsed.lagMs) {
+    return { idle: false, askAt: validatedAt + lastUsed.lagMs, text: "the vendor's record of uses may still lag behind" };
+  }
+  const row = (await context.call((signal) => provider.list(signal))).find((listed) => listed.id === debt.vendorId);
+  if (row === undefined) return { idle: true, listed: false };
+  const usedAt = row.lastUsedAt?.getTime() ?? 0;
+  const ours = Math.max(validatedAt, debt.probedAt ?? 0) + lastUsed.precisionMs;
+  if (usedAt <= ours) return { idle: true, listed: true };
+  return { idle: false, askAt: now + Math.max(context.timing.pollMs, lastUsed.lagMs / 4), text: `${debt.vendorId} was still used at ${new Date(usedAt).toISOString()}` };
+}
+
+/** Names of runs, by consumer. */
+export type Runs = Readonly<Record<string, readonly string[]>>;
+
+/** The runs that were left when it was last asked: for one reload they only get fewer, so they travel from step to step. */
+export function runsInMemo(context: StepContext): Runs | undefined {
+  const { runs } = context.rotation.memo;
+  return typeof runs === "object" && runs !== null ? (runs as Runs) : undefined;
+}
+
+/** For people: `gateway: agent:main:a, agent:main:b`; empty when none is left. */
+export function nameRuns(runs: Runs): string {
+  return Object.entries(runs)
+    .filter(([, names]) => names.length > 0)
+    .map(([consumer, names]) => `${consumer}: ${names.join(", ")}`)
+    .join("; ");
+}
+
+/** The runs of all consumers that may still use a key from before the reload; `"tooEarly"` while it cannot be told. */
+export async function busyRuns(
+  context: StepContext,
+  earlier: Runs | undefined,
+): Promise<Runs | "tooEarly"> {
+  const { reloadedAt } = context.rotation;
+  if (reloadedAt === null) return {};
+  const busy: Record<string, readonly string[]> = {};
+  for (const { name, consumer } of context.consumers) {
+    if (consumer.busySince === undefined) continue;
+    const ask = consumer.busySince.bind(consumer);
+    const runs = await context.call((signal) => ask(new Date(reloadedAt), earlier?.[name], signal));
+    if (runs === "tooEarly") return "tooEarly";
+    busy[name] = runs;
+  }
+  return busy;
+}

@@ -1,0 +1,102 @@
+import type { CallKind, Key } from "../model.ts";
+import type { Answer, StepContext } from "./context.ts";
+import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
+import { again, askVendor, probed, secretOf, storeHolds } from "./observe.ts";
+import { retreat } from "./way-back.ts";
+
+/** It let the call through and the vendor has answered, or what the step shall answer instead. */
+export type GateAnswer = { readonly passed: true } | { readonly passed: false; readonly answer: Answer };
+
+/**
+ * The one way to an irreversible call: looks at the world right now, and only if everything holds announces the call
+ * and makes it. Nothing else in the program calls a provider's `revoke` or switches a key off.
+ */
+export async function throughGate(context: StepContext, kind: Extract<CallKind, "disable" | "revoke">, debt: Key): Promise<GateAnswer> {
+  const closed = await whyClosed(context, debt);
+  if (closed !== undefined) return { passed: false, answer: closed };
+  await context.announce({ kind, key: debt });
+  const calls = context.irreversible(debt);
+  if (kind === "revoke") await context.call((signal) => calls.revoke(debt.vendorId, signal));
+  else await context.call(async (signal) => calls.setEnabled?.(debt.vendorId, false, signal));
+  return { passed: true };
+}
+
+/** The way back from a disable: switches a key on again. */
+export async function enableAgain(context: StepContext, key: Key): Promise<void> {
+  await context.announce({ kind: "enable", key });
+  await context.call(async (signal) => context.irreversible(key).setEnabled?.(key.vendorId, true, signal));
+}
+
+async function whyClosed(context: StepContext, debt: Key): Promise<Answer | undefined> {
+  if (context.openUntil !== undefined) return { go: "again", at: context.openUntil };
+  const own = debt.promotedAt === null ? await neverServed(context, debt) : await successorServes(context, debt);
+  if (own !== undefined) return own;
+
+  // A debt of another credential whose own gate has passed does not block; anything else there is in use.
+  const holder = context.othersHolding(debt).find((key) => key.stage !== "dead" && !(key.stage === "retiring" && key.leftAt !== null));
+  if (holder === undefined) return undefined;
+  const now = context.clock.now();
+  return {
+    go: "again",
+    at: now + (context.timing.waitsMs.at(-1) ?? 0),
+    keys: [{ id: debt.id, set: { leftAt: now } }],
+    problem: {
+      code: "sharedKey",
+      text: `credential ${holder.credential} uses ${debt.vendorId}, too`,
+      hint: `it is revoked once ${holder.credential} was rotated away from it`,
+    },
+  };
+}
+
+/** A key that never had a promote announced: no consumer can hold it, as long as no place holds it. */
+async function neverServed(context: StepContext, debt: Key): Promise<Answer | undefined> {
+  const store = await storeHolds(context);
+  if (store.what !== "ours" || store.key.id !== debt.id) return undefined;
+  return stuckAtGate(context, `the store holds ${debt.vendorId}, which was never promoted`, "put the value back that belongs there, then: rotatectl retry");
+}
+
+async function successorServes(context: StepContext, debt: Key): Promise<Answer | undefined> {
+  const { target } = context;
+  if (target === undefined) return stuckAtGate(context, `no key serves in the place of ${debt.vendorId}`, "rotatectl abandon, then rotate again");
+  const secret = await secretOf(context, target);
+  if (secret === undefined) {
+    return retreat(context, "lost", { code: "secretLost", text: `the secret of ${target.vendorId} is no longer in the store's keep`, hint: "another key is made" });
+  }
+
+  // The consumers first: they take longest, and the rest must be fresh when the call leaves.
+  const evidence = await proveAll(context, target, secret);
+  if (evidence.seen !== "proven") {
+    if (evidence.seen === "unproven") return { ...again(context, context.timing.pollMs), problem: evidence.problem };
+    const store = await storeHolds(context);
+    if (store.what !== "ours" || store.key.id !== target.id) return promoteAgain(context);
+    return { go: "step", step: "validate", why: evidence.problem.text };
+  }
+  const runs = await busyRuns(context, runsInMemo(context));
+  if (runs === "tooEarly") return again(context, context.timing.pollMs);
+  const busy = nameRuns(runs);
+  if (busy !== "") {
+    const problem = { code: "runsLeft", text: `runs that began on the old key: ${busy}`, hint: "they end by themselves, or end them" };
+    return { ...again(context, context.timing.pollMs, { ...context.rotation.memo, runs }), problem };
+  }
+  if (evidence.by.some(({ grade }) => grade !== "value")) {
+    const idle = await idleness(context, debt);
+    if (!idle.idle) return { go: "again", at: idle.askAt, problem: { code: "notIdle", text: idle.text, hint: "find who still uses the old key" } };
+  }
+
+  const store = await storeHolds(context);
+  if (store.what !== "ours" || store.key.id !== target.id) return promoteAgain(context);
+  if ((await askVendor(context, target, secret)) === "refused") {
+    const answer = await retreat(context, "refused", { code: "refused", text: `the vendor refuses ${target.vendorId}`, hint: "look at the key at the vendor" });
+    return { ...answer, keys: [...(answer.keys ?? []), probed(context, target)] };
+  }
+  return undefined;
+}
+
+function promoteAgain(context: StepContext): Answer {
+  if (context.plan.steps.includes("promote")) return { go: "step", step: "promote", why: "the store does not hold the target" };
+  return stuckAtGate(context, "the store does not hold the key that serves", "put the value back that belongs there, then: rotatectl retry");
+}
+
+function stuckAtGate(context: StepContext, text: string, hint: string): Answer {
+  return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "gate", text, hint }, events: [{ code: "gateClosed", detail: { text } }] };
+}

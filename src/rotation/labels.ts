@@ -1,0 +1,11 @@
+const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
+
+/** Random lower-case base32: five bits a letter. */
+export function randomName(letters: number, random: (bytes: number) => Uint8Array): string {
+  return Array.from(random(letters), (byte) => ALPHABET[byte % ALPHABET.length]).join("");
+}
+
+/** `rotated-<installation>-<intent>`: at most 40 characters, and never the same twice. */
+export function newLabel(installation: string, random: (bytes: number) => Uint8Array): string {
+  return `rotated-${installation}-${randomName(20, random)}`;
+}

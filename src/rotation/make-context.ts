@@ -1,0 +1,83 @@
+import { AdapterError } from "../contract/errors.ts";
+import type { CredentialConfig } from "../config/config.ts";
+import type { Call, Key, Rotation } from "../model.ts";
+import type { StepContext } from "./context.ts";
+import type { EngineParts } from "./engine.ts";
+import { newLabel } from "./labels.ts";
+
+/** What the engine watches of a running turn. */
+export interface TurnState {
+  /** Calls that were announced in this turn. */
+  announced: readonly Call[];
+  /** Calls of plugs under way, and until when (monotonic) each must have ended. */
+  readonly calls: Set<{ readonly until: number }>;
+}
+
+/** Puts together what a step may see; `announced` fills up as the step announces its calls. */
+export function makeContext(
+  parts: EngineParts,
+  rotation: Rotation,
+  credential: CredentialConfig,
+  signal: AbortSignal,
+  state: TurnState,
+  clockJumpedAt: number | undefined,
+): { context: StepContext; announced: readonly Call[] } {
+  const { ledger, clock } = parts;
+  const { timing } = parts.config();
+  const plugs = parts.plugs();
+  const keys = ledger.keys.live(credential.name);
+  const everyKey = ledger.keys.all(credential.name);
+  const byId = (id: number | null) => everyKey.find((key) => key.id === id);
+  const announced: Call[] = [];
+  const open = ledger.keys.openCalls(credential.name, clock.now());
+
+  const context: StepContext = {
+    rotation,
+    plan: rotation.plan,
+    credential,
+    timing,
+    clock,
+    signal,
+    keys,
+    target: byId(rotation.target),
+    old: byId(rotation.old),
+    debts: keys.filter((key) => key.stage === "retiring" && key.id !== rotation.target),
+    intents: ledger.keys.openIntents(credential.name),
+    createCall: ledger.keys.createCall,
+    openUntil: open.length === 0 ? undefined : Math.max(...open.map(({ openUntil }) => openUntil)),
+    keyWith: (fingerprint) => everyKey.findLast((key) => key.fingerprint === fingerprint),
+    othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== key.credential),
+    provider: plugs.provider(credential.provider),
+    issuer: (key) => plugs.provider(key.provider),
+    canDisable: (key) => plugs.provider(key.provider).provider.setEnabled !== undefined,
+    store: plugs.store(credential),
+    consumers: plugs.consumers(credential, rotation.plan.consumers),
+    fingerprint: (secret) => secret.fingerprint(parts.fingerprintKey),
+    newLabel: () => newLabel(parts.installation, parts.random),
+    clockJumpedAt,
+
+    async call(work, ms = timing.callTimeoutMs) {
+      const deadline = clock.deadline(ms);
+      const watched = { until: clock.monotonic() + ms };
+      state.calls.add(watched);
+      try {
+        return await work(AbortSignal.any([signal, deadline]));
+      } catch (error) {
+        if (signal.aborted || error instanceof AdapterError || !deadline.aborted) throw error;
+        throw new AdapterError("timeout", `no answer within ${ms} ms`, { cause: error });
+      } finally {
+        state.calls.delete(watched);
+      }
+    },
+
+    async announce(call) {
+      signal.throwIfAborted();
+      const which = call.kind === "create" ? { label: call.label } : { key: call.key.id };
+      const provider = call.kind === "create" ? credential.provider : call.key.provider;
+      const openUntil = clock.now() + 2 * timing.callTimeoutMs;
+      announced.push(ledger.announce(rotation, provider, { kind: call.kind, ...which, openUntil }));
+    },
+    irreversible: (key: Key) => plugs.provider(key.provider).provider,
+  };
+  return { context, announced };
+}

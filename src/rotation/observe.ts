@@ -1,0 +1,47 @@
+import { type AdapterCode, AdapterError } from "../contract/errors.ts";
+import type { Verdict } from "../contract/provider.ts";
+import type { Secret } from "../contract/secret.ts";
+import type { Key } from "../model.ts";
+import type { Answer, Problem, StepContext } from "./context.ts";
+
+/** What the store's current value is: nothing, a key of ours, or a stranger's. */
+export type StoreHolds = { readonly what: "nothing" } | { readonly what: "ours"; readonly key: Key; readonly secret: Secret } | { readonly what: "foreign"; readonly secret: Secret };
+
+/** Reads the store's current value and finds the key in the ledger by its fingerprint. */
+export async function storeHolds(context: StepContext): Promise<StoreHolds> {
+  const secret = await context.call((signal) => context.store.read("current", signal));
+  if (secret === undefined) return { what: "nothing" };
+  const key = context.keyWith(context.fingerprint(secret));
+  return key === undefined ? { what: "foreign", secret } : { what: "ours", key, secret };
+}
+
+/** The secret of a key, out of the store's keep; `undefined` when it is lost. */
+export function secretOf(context: StepContext, key: Key): Promise<Secret | undefined> {
+  return context.call((signal) => context.store.read({ version: key.version }, signal));
+}
+
+/** Asks the vendor whether it accepts a key. The caller notes `probedAt`, so that our own probes are told from real use. */
+export function askVendor(context: StepContext, key: Key, secret: Secret): Promise<Verdict> {
+  return context.call((signal) => context.issuer(key).provider.verify(secret, signal));
+}
+
+/** Our own probe was made just now: what the ledger keeps of it. */
+export function probed(context: StepContext, key: Key): { id: number; set: { probedAt: number } } {
+  return { id: key.id, set: { probedAt: context.clock.now() } };
+}
+
+/** The same step again after `ms`, with nothing wrong. */
+export function again(context: StepContext, ms: number, memo?: Readonly<Record<string, unknown>>): Answer & { go: "again" } {
+  return { go: "again", at: context.clock.now() + ms, ...(memo === undefined ? {} : { memo }) };
+}
+
+/** Waits until no announced call can take effect any more; `undefined` when none is open. */
+export function awaitOpenCalls(context: StepContext): Answer | undefined {
+  return context.openUntil === undefined ? undefined : { go: "again", at: context.openUntil };
+}
+
+/** An {@link AdapterError} as a problem of a rotation; anything else is a bug and is thrown. */
+export function asProblem(error: unknown): Problem & { readonly code: AdapterCode } {
+  if (!(error instanceof AdapterError)) throw error;
+  return { code: error.code, text: error.message, hint: error.hint };
+}

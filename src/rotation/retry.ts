@@ -1,0 +1,12 @@
+import type { Timing } from "../config/config.ts";
+import { AdapterError } from "../contract/errors.ts";
+
+/** Tries of one step within one turn, a moment apart; then it waits as the table says. */
+export const QUICK = { retries: 2, minTimeout: 100, maxTimeout: 500, factor: 2 } as const;
+
+/** How long to wait after `attempts` failed turns: the other side's own wish where it gave one, else the table; its last entry repeats. */
+export function waitBefore(attempts: number, timing: Pick<Timing, "waitsMs">, error: unknown): number {
+  const fromTable = timing.waitsMs[Math.min(attempts, timing.waitsMs.length - 1)] ?? 0;
+  const wish = error instanceof AdapterError ? (error.retryAfterMs ?? 0) : 0;
+  return Math.max(fromTable, wish);
+}

@@ -1,0 +1,70 @@
+import type { VendorKey } from "../contract/provider.ts";
+import type { Intent } from "../model.ts";
+import type { NewKey } from "../state/keys.ts";
+import type { Answer, StepContext } from "./context.ts";
+import { again } from "./observe.ts";
+
+/**
+ * Brings the oldest open intent to its end; `undefined` when none is open.
+ *
+ * A key that stands at the vendor under the intent's label goes into the ledger: as the target when it is `wanted` and
+ * its secret was staged, else as a debt. An absent one closes the intent, but only once the vendor's listing can no
+ * longer lag behind the moment at which the create call could last take effect.
+ */
+export async function settleIntents(context: StepContext, wanted: boolean): Promise<Answer | undefined> {
+  const intent = context.intents[0];
+  if (intent === undefined) return undefined;
+  const { provider, listLagMs } = context.provider;
+
+  const listed = (await context.call((signal) => provider.list(signal))).filter((key) => key.label === intent.label);
+  if (listed.length > 1) {
+    const text = `${context.provider.name}: ${listed.length} keys are called ${intent.label}, and only one can be ours`;
+    return { go: "stuck", problem: { code: "ambiguousLabel", text, hint: "delete those at the vendor that nobody uses, then: rotatectl retry" } };
+  }
+  const found = listed[0];
+  if (found !== undefined) return takeIn(context, intent, found, wanted);
+
+  const call = context.createCall(intent.label);
+  const settledAt = call?.answeredAt ?? call?.openUntil ?? intent.announcedAt;
+  const now = context.clock.now();
+  if (now < settledAt + listLagMs) {
+    return again(context, Math.max(1, Math.min(settledAt + listLagMs - now, Math.max(context.timing.pollMs, listLagMs / 4))));
+  }
+  await context.call((signal) => context.store.discard(intent.label, signal));
+  return { ...again(context, 0), closeIntents: [intent.label], events: [{ code: "intentClosed", detail: { label: intent.label } }] };
+}
+
+async function takeIn(context: StepContext, intent: Intent, found: VendorKey, wanted: boolean): Promise<Answer> {
+  const staged = await context.call((signal) => context.store.read({ version: intent.label }, signal));
+  const serves = wanted && staged !== undefined && context.target === undefined;
+  const key: NewKey = {
+    ...ledgerKey(context, found, intent.label),
+    fingerprint: staged === undefined ? null : context.fingerprint(staged),
+    stage: serves ? "pending" : "retiring",
+  };
+  return {
+    ...again(context, 0),
+    newKey: { ...key, asTarget: serves },
+    closeIntents: [intent.label],
+    events: [{ code: "keyFound", detail: { keyId: found.id, label: intent.label, secretKept: staged !== undefined, serves } }],
+  };
+}
+
+/** A vendor's key as a new row of the ledger, before anything was done with it. */
+export function ledgerKey(context: Pick<StepContext, "credential" | "provider">, key: VendorKey, version: string): Omit<NewKey, "fingerprint" | "stage"> {
+  return {
+    credential: context.credential.name,
+    provider: context.provider.name,
+    version,
+    vendorId: key.id,
+    createdAt: key.createdAt.getTime(),
+    expiresAt: key.expiresAt?.getTime() ?? null,
+    promotedAt: null,
+    disabledAt: null,
+    revokeAnnouncedAt: null,
+    revokedAt: null,
+    leftAt: null,
+    probedAt: null,
+    deadAt: null,
+  };
+}

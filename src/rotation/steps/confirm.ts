@@ -1,0 +1,78 @@
+import type { Secret } from "../../contract/secret.ts";
+import type { Key } from "../../model.ts";
+import type { Answer, StepContext } from "../context.ts";
+import { again, askVendor, probed, secretOf } from "../observe.ts";
+import { settleIntents } from "../settle.ts";
+
+/** What it has seen of one debt so far. */
+interface Seen {
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+}
+
+/** Proves each debt dead, then drops its secret from the keep. A limit that runs out is loud. */
+export async function confirm(context: StepContext): Promise<Answer> {
+  const debt = context.debts[0];
+  if (debt === undefined) return (await settleIntents(context, false)) ?? { go: "next" };
+  if (debt.revokedAt === null) return { go: "step", step: "revoke", why: `${debt.vendorId} was not revoked yet` };
+
+  const seen = seenOf(context, debt);
+  if (isDead(context, seen)) return bury(context, debt, seen);
+  const secret = await secretOf(context, debt);
+  return secret === undefined || context.target === undefined ? countAbsence(context, debt, seen) : countRefusal(context, debt, secret, seen);
+}
+
+/** Refused, on a new connection, while the same round accepts the successor. Anything else starts the count anew. */
+async function countRefusal(context: StepContext, debt: Key, secret: Secret, seen: Seen | undefined): Promise<Answer> {
+  const { target } = context;
+  const successor = target === undefined ? undefined : await secretOf(context, target);
+  if (target === undefined || successor === undefined) return countAbsence(context, debt, seen);
+  const verdict = await askVendor(context, debt, secret);
+  const serves = (await askVendor(context, target, successor)) === "accepted";
+  const keys = [probed(context, debt), probed(context, target)];
+  const now = context.clock.now();
+  if (verdict === "refused" && serves) return { ...again(context, context.timing.confirm.apartMs, remember(context, debt, seen, now)), keys };
+  const why = verdict === "refused" ? `the vendor does not accept ${target.vendorId}, so the refusal of ${debt.vendorId} proves nothing` : `the vendor still knows ${debt.vendorId}`;
+  return { ...(await orStuck(context, debt, why)), keys };
+}
+
+/** For a secret that nobody holds: absent from the listings, for longer than they lag. */
+async function countAbsence(context: StepContext, debt: Key, seen: Seen | undefined): Promise<Answer> {
+  const { provider, listLagMs } = context.issuer(debt);
+  const listed = (await context.call((signal) => provider.list(signal))).some(({ id }) => id === debt.vendorId);
+  if (listed) return orStuck(context, debt, `the vendor still lists ${debt.vendorId}`);
+  const gapMs = Math.max(context.timing.confirm.apartMs, listLagMs / Math.max(1, context.timing.confirm.times - 1));
+  return again(context, gapMs, remember(context, debt, seen, context.clock.now()));
+}
+
+/** Its place in the keep goes first: after a crash in between, its absence from the listings is asked instead. */
+async function bury(context: StepContext, debt: Key, seen: Seen): Promise<Answer> {
+  await context.call((signal) => context.store.discard(debt.version, signal));
+  const now = context.clock.now();
+  const timeToDeadMs = seen.firstAt - (debt.revokedAt ?? seen.firstAt);
+  return {
+    ...again(context, 0, {}),
+    keys: [{ id: debt.id, set: { stage: "dead", deadAt: now } }],
+    events: [{ code: "keyDead", detail: { keyId: debt.vendorId, refusals: seen.count, overMs: seen.lastAt - seen.firstAt, timeToDeadMs } }],
+  };
+}
+
+function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer> {
+  const { rotation, timing, clock } = context;
+  const { [debt.version]: _, ...memo } = rotation.memo;
+  if (clock.now() < rotation.stepSince + timing.confirm.limitMs) return Promise.resolve(again(context, timing.confirm.apartMs, memo));
+  const hint = "delete it in the vendor's console, then: rotatectl retry";
+  return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint } });
+}
+
+const isDead = (context: StepContext, seen: Seen | undefined): seen is Seen => seen !== undefined && seen.count >= context.timing.confirm.times;
+
+function seenOf(context: StepContext, debt: Key): Seen | undefined {
+  return context.rotation.memo[debt.version] as Seen | undefined;
+}
+
+function remember(context: StepContext, debt: Key, seen: Seen | undefined, now: number): Readonly<Record<string, unknown>> {
+  const next: Seen = { count: (seen?.count ?? 0) + 1, firstAt: seen?.firstAt ?? now, lastAt: now };
+  return { ...context.rotation.memo, [debt.version]: next };
+}

@@ -1,0 +1,52 @@
+import { AdapterError } from "../../contract/errors.ts";
+import type { CreatedKey } from "../../contract/provider.ts";
+import type { Answer, StepContext } from "../context.ts";
+import { asProblem, awaitOpenCalls } from "../observe.ts";
+import { waitBefore } from "../retry.ts";
+import { ledgerKey, settleIntents } from "../settle.ts";
+import { retreat } from "../way-back.ts";
+
+/** Create calls that one rotation may make before a person must look. */
+const MOST_INTENTS = 3;
+
+/** Makes the target: one journalled intent, one call that is never repeated blindly, and the secret staged at once. */
+export async function create(context: StepContext): Promise<Answer> {
+  if (context.target !== undefined) return { go: "next" };
+  const unsettled = await settleIntents(context, true);
+  if (unsettled !== undefined) return unsettled;
+  const waiting = awaitOpenCalls(context);
+  if (waiting !== undefined) return waiting;
+  if (context.rotation.intents >= MOST_INTENTS) {
+    const text = `${MOST_INTENTS} create calls brought no key that can serve`;
+    return { go: "stuck", problem: { code: "noIntentLeft", text, hint: "look at the vendor's console and rotatectl history, then: rotatectl retry or abandon" } };
+  }
+
+  // A key whose secret cannot be kept is a key lost: the store is asked once more right before.
+  await context.call((signal) => context.store.preflight(signal));
+  const { provider } = context.provider;
+  const like = context.old === undefined ? undefined : (await context.call((signal) => provider.list(signal))).find(({ id }) => id === context.old?.vendorId);
+  const label = context.newLabel();
+  await context.announce({ kind: "create", label });
+  let made: CreatedKey;
+  try {
+    made = await context.call((signal) => provider.create({ label, ...(like === undefined ? {} : { like }) }, signal));
+  } catch (error) {
+    return notMade(context, label, error);
+  }
+  await context.call((signal) => context.store.stage(label, made.secret, signal));
+  return {
+    go: "next",
+    newKey: { ...ledgerKey(context, made, label), fingerprint: context.fingerprint(made.secret), stage: "pending", asTarget: true },
+    closeIntents: [label],
+    events: [{ code: "keyCreated", detail: { keyId: made.id, label, expiresAt: made.expiresAt?.toISOString() ?? null } }],
+  };
+}
+
+/** A refusal that the vendor answered; without an answer nobody knows whether a key was made, and the call stays open. */
+async function notMade(context: StepContext, label: string, error: unknown): Promise<Answer> {
+  if (!(error instanceof AdapterError) || !error.answered) throw error;
+  const refusedIntents = [label];
+  if (!error.retry) return { ...(await retreat(context, "impossible", asProblem(error))), refusedIntents };
+  const { attempts } = context.rotation;
+  return { go: "again", at: context.clock.now() + waitBefore(attempts, context.timing, error), problem: asProblem(error), refusedIntents };
+}

@@ -1,0 +1,45 @@
+import type { Key } from "../../model.ts";
+import type { Answer, StepContext } from "../context.ts";
+import { proveAll } from "../evidence.ts";
+import { enableAgain, throughGate } from "../gate.ts";
+import { again, askVendor, secretOf } from "../observe.ts";
+
+/** Where the vendor can: switches the debts off and looks again, before anything is deleted for good. */
+export async function disable(context: StepContext): Promise<Answer> {
+  const { memo, forwardOnly } = context.rotation;
+  const debts = context.debts.filter((key) => key.revokeAnnouncedAt === null && context.canDisable(key));
+  if (debts.length === 0 || forwardOnly) return { go: "next", memo };
+  if (memo["failed"] === true) return switchOn(context, debts);
+
+  const off = new Set<unknown>(Array.isArray(memo["off"]) ? memo["off"] : []);
+  const debt = debts.find((key) => !off.has(key.id));
+  if (debt === undefined) return validateAgain(context);
+  const through = await throughGate(context, "disable", debt);
+  if (!through.passed) return through.answer.go === "again" ? through.answer : { ...again(context, 0, { ...memo, failed: true }) };
+  return { ...again(context, 0, { ...memo, off: [...off, debt.id] }), events: [{ code: "keyDisabled", detail: { keyId: debt.vendorId } }] };
+}
+
+async function validateAgain(context: StepContext): Promise<Answer> {
+  const { target } = context;
+  const { memo } = context.rotation;
+  const secret = target === undefined ? undefined : await secretOf(context, target);
+  if (target === undefined || secret === undefined) return again(context, 0, { ...memo, failed: true });
+  const evidence = await proveAll(context, target, secret);
+  if (evidence.seen === "proven") return { go: "next", memo };
+  if (evidence.seen === "unproven") return { ...again(context, context.timing.pollMs), problem: evidence.problem };
+  return { ...again(context, 0, { ...memo, failed: true }), problem: evidence.problem };
+}
+
+/** Switches every debt on again and sees that it works; `validate` then decides where the rotation goes. */
+async function switchOn(context: StepContext, debts: readonly Key[]): Promise<Answer> {
+  const off = debts.find((key) => key.disabledAt !== null);
+  if (off === undefined) return { go: "step", step: "validate", why: "not every consumer was fine without the old key" };
+  await enableAgain(context, off);
+  const secret = await secretOf(context, off);
+  const accepted = secret === undefined || (await askVendor(context, off, secret)) === "accepted";
+  return {
+    ...again(context, accepted ? 0 : context.timing.pollMs),
+    keys: accepted ? [{ id: off.id, set: { disabledAt: null } }] : [],
+    events: [{ code: "keyEnabled", detail: { keyId: off.vendorId, accepted } }],
+  };
+}

@@ -1,0 +1,37 @@
+import type { Answer, StepContext } from "../context.ts";
+import { busyRuns, idleness, nameRuns, runsInMemo } from "../evidence.ts";
+import { again } from "../observe.ts";
+
+/** Waits until the overlap is over, no run that began on a debt is left, and the vendor sees the debts idle. */
+export async function drain(context: StepContext): Promise<Answer> {
+  const served = context.debts.filter((key) => key.promotedAt !== null && key.revokedAt === null);
+  if (served.length === 0 || context.rotation.forwardOnly) return { go: "next" };
+  const { rotation, timing, clock } = context;
+  const now = clock.now();
+
+  const since = Math.max(rotation.reloadedAt ?? rotation.stepSince, context.clockJumpedAt ?? 0);
+  const overlapEnds = since + context.plan.overlapMs;
+
+  // The runs are asked early and while the overlap lasts: the snapshot behind the answer must be taken soon after the reload.
+  const runs = await busyRuns(context, runsInMemo(context));
+  const memo = runs === "tooEarly" ? rotation.memo : { ...rotation.memo, runs };
+  const left = runs === "tooEarly" ? "it cannot be told yet" : nameRuns(runs);
+  if (left !== "") return wait(context, now + timing.pollMs, memo, "runsLeft", `runs that began on the old key: ${left}`);
+  if (now < overlapEnds) return { go: "again", at: overlapEnds, memo };
+
+  for (const debt of served) {
+    const idle = await idleness(context, debt);
+    if (!idle.idle) return wait(context, idle.askAt, memo, "notIdle", idle.text);
+  }
+  return {
+    go: "next",
+    memo,
+    events: served.map((debt) => ({ code: "keyIdle" as const, detail: { keyId: debt.vendorId, overlapMs: now - since } })),
+  };
+}
+
+function wait(context: StepContext, at: number, memo: Readonly<Record<string, unknown>>, code: string, text: string): Answer {
+  if (context.clock.now() < context.rotation.stepSince + context.timing.drainLimitMs) return { ...again(context, 0, memo), at };
+  const hint = "end what still uses the old key, then: rotatectl retry; both keys work until then";
+  return { go: "stuck", problem: { code, text, hint } };
+}

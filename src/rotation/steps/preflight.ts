@@ -1,0 +1,91 @@
+import type { Finding } from "../../contract/finding.ts";
+import type { Secret } from "../../contract/secret.ts";
+import type { Key } from "../../model.ts";
+import type { KeyPatch } from "../../state/keys.ts";
+import type { Answer, StepContext } from "../context.ts";
+import { asProblem, askVendor, probed, type StoreHolds, storeHolds } from "../observe.ts";
+import { pinPlan } from "../plans.ts";
+
+/** Finds facts before the first side effect; what would make the rotation fail or prove nothing ends it here. */
+export async function preflight(context: StepContext): Promise<Answer> {
+  try {
+    return await look(context);
+  } catch (error) {
+    const problem = asProblem(error);
+    const { preflightUntil } = context.plan;
+    const passes = problem.code !== "inconclusive" && isPassing(error) && (preflightUntil === null || context.clock.now() < preflightUntil);
+    if (passes) throw error;
+    return { go: "end", outcome: "failed", problem };
+  }
+}
+
+const isPassing = (error: unknown) => error instanceof Error && "retry" in error && error.retry === true;
+
+async function look(context: StepContext): Promise<Answer> {
+  await context.call((signal) => context.store.preflight(signal));
+  const holds = await storeHolds(context);
+  if (holds.what === "foreign") {
+    const name = context.credential.name;
+    return {
+      go: "end",
+      outcome: "failed",
+      problem: { code: "foreign", text: `the store of ${name} holds a value that rotated neither wrote nor adopted`, hint: `bring it under management with: rotatectl adopt ${name}` },
+    };
+  }
+
+  const findings: Finding[] = [];
+  const { provider } = context.provider;
+  findings.push(...((await provider.preflight?.(context.signal)) ?? []));
+  const listed = await context.call((signal) => provider.list(signal));
+  const secret = holds.what === "ours" ? holds.secret : undefined;
+  for (const { name, consumer } of context.consumers) {
+    const found = await context.call((signal) => consumer.preflight(secret, signal), context.timing.proveTimeoutMs);
+    findings.push(...found.map((finding) => ({ ...finding, message: `${name}: ${finding.message}` })));
+  }
+  if (findings.length > 0) {
+    const problem = {
+      code: findings[0]?.code ?? "preflight",
+      text: findings.map(({ message }) => message).join("; "),
+      hint: findings.map(({ cure }) => cure).join("; "),
+    };
+    return { go: "end", outcome: "failed", problem };
+  }
+
+  const reconciled = reconcile(context, holds);
+  if (holds.what !== "ours") return { go: "next", ...reconciled };
+  const verdict = await askVendor(context, holds.key, holds.secret);
+  const gone = verdict === "refused" || !listed.some(({ id }) => id === holds.key.vendorId);
+  return onward(context, holds, reconciled, gone);
+}
+
+/** An old key that is dead already is a settled debt: nothing to drain, nothing to switch off, and no way back. */
+function onward(context: StepContext, holds: { readonly key: Key; readonly secret: Secret }, reconciled: Reconciled, gone: boolean): Answer {
+  const writes = {
+    keys: [...reconciled.keys, probed(context, holds.key)],
+    events: [...reconciled.events, ...(gone ? [{ code: "keySettled", detail: { keyId: holds.key.vendorId } } as const] : [])],
+    rotation: { ...reconciled.rotation, forwardOnly: gone },
+  };
+  if (context.plan.name !== "initial") return { go: "next", ...writes };
+  // A store that holds a key of ours is not empty: its consumers need the care of a routine rotation.
+  return { go: "plan", plan: pinPlan("routine", context.plan), step: "create", why: "the store holds a key of ours", ...writes };
+}
+
+interface Reconciled {
+  readonly keys: readonly { readonly id: number; readonly set: KeyPatch }[];
+  readonly events: readonly { readonly code: "keyReconciled"; readonly detail: Readonly<Record<string, unknown>> }[];
+  readonly rotation: { readonly old?: number };
+}
+
+/** Settles what earlier rotations left: the key of ours that the store holds is the current one, pending ones are debts. */
+function reconcile(context: StepContext, holds: StoreHolds): Reconciled {
+  const serving = holds.what === "ours" ? holds.key : undefined;
+  const keys: { id: number; set: KeyPatch }[] = [];
+  for (const key of context.keys) {
+    if (key.id === serving?.id) continue;
+    if (key.stage === "pending" || (key.stage === "current" && serving !== undefined)) keys.push({ id: key.id, set: { stage: "retiring" } });
+  }
+  if (serving === undefined) return { keys, events: [], rotation: {} };
+  if (serving.stage === "current") return { keys, events: [], rotation: { old: serving.id } };
+  keys.push({ id: serving.id, set: { stage: "current", promotedAt: serving.promotedAt ?? context.clock.now(), leftAt: null } });
+  return { keys, events: [{ code: "keyReconciled", detail: { keyId: serving.vendorId, was: serving.stage } }], rotation: { old: serving.id } };
+}

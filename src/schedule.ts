@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { Cron } from "croner";
+import type { CredentialConfig, Timing, Window } from "./config/config.ts";
+import type { Outcome } from "./model.ts";
+
+/** What the ledger knows of a credential's past, as far as the next time depends on it. All times are Unix milliseconds. */
+export interface Past {
+  readonly firstSeenAt: number;
+  /** When the last rotation that ended `done` did so. */
+  readonly lastDoneAt: number | undefined;
+  readonly lastEnded: { readonly outcome: Outcome; readonly endedAt: number } | undefined;
+  /** Rotations that failed since the last one that was done. */
+  readonly failures: number;
+  /** When the current key stops working by itself. */
+  readonly expiresAt: number | undefined;
+  /** Whether there is a key of ours to rotate. */
+  readonly hasKey: boolean;
+}
+
+/**
+ * When the next rotation of a credential is due: by its schedule, but before its key expires, not too soon after one that
+ * did not end well, and inside its window. It may lie in the past: then it was missed. `undefined` without a schedule, or
+ * while there is no key: the first one is made, or adopted, by a person's word.
+ */
+export function nextRotation(credential: CredentialConfig, past: Past, timing: Timing): number | undefined {
+  if (!past.hasKey) return undefined;
+  const base = past.lastDoneAt ?? past.firstSeenAt;
+  const jitterMs = Math.floor(fraction(`${credential.name} ${base}`) * credential.jitterMs);
+  const scheduled = plannedAfter(credential, base);
+  const beforeExpiry = past.expiresAt === undefined ? undefined : past.expiresAt - credential.overlapMs - timing.drainLimitMs;
+  const planned = earlier(scheduled === undefined ? undefined : scheduled + jitterMs, beforeExpiry);
+  if (planned === undefined) return undefined;
+  return intoWindow(Math.max(planned, notBefore(past, timing)), credential.window);
+}
+
+/** Missed while the daemon was down: run once, and not all credentials at the same moment. */
+export function spreadMissed(name: string, planned: number, startedAt: number, timing: Timing): number {
+  return planned >= startedAt ? planned : startedAt + Math.floor(fraction(`${name} ${startedAt}`) * timing.spreadMs);
+}
+
+function plannedAfter({ schedule }: CredentialConfig, base: number): number | undefined {
+  if (schedule === undefined) return undefined;
+  if ("every" in schedule) return base + schedule.every;
+  // croner may answer the very moment it was asked about.
+  const next = new Cron(schedule.cron, { timezone: schedule.zone, paused: true }).nextRun(new Date(base + 1000));
+  return next?.getTime();
+}
+
+/** After one that failed: an hour, doubling to a day. One that an operator ended is left alone for a day. */
+function notBefore({ lastEnded, failures }: Past, { afterFailure }: Timing): number {
+  if (lastEnded === undefined || lastEnded.outcome === "done") return 0;
+  const waitMs = lastEnded.outcome === "failed" ? afterFailure.firstMs * 2 ** Math.min(Math.max(0, failures - 1), 30) : afterFailure.lastMs;
+  return lastEnded.endedAt + Math.min(waitMs, afterFailure.lastMs);
+}
+
+/** The time itself when it lies in the window, else the next opening. */
+export function intoWindow(at: number, window: Window | undefined): number {
+  if (window === undefined || isInside(at, window)) return at;
+  return nextLocal(window.from, window.zone, at);
+}
+
+/** When the window that is open at `at` closes. */
+export function windowCloses(at: number, window: Window): number {
+  return nextLocal(window.to, window.zone, at);
+}
+
+function isInside(at: number, { from, to, zone }: Window): boolean {
+  const local = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+  return from < to ? local >= from && local < to : local >= from || local < to;
+}
+
+function nextLocal(time: string, zone: string, after: number): number {
+  const [hour, minute] = time.split(":");
+  const next = new Cron(`${Number(minute)} ${Number(hour)} * * *`, { timezone: zone, paused: true }).nextRun(new Date(after));
+  if (next === null) throw new Error(`no next ${time} in ${zone}`);
+  return next.getTime();
+}
+
+/** A number of 0 to below 1 that is the same for the same text, and looks random. */
+function fraction(text: string): number {
+  return createHash("sha256").update(text).digest().readUInt32BE() / 2 ** 32;
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined ? other : other === undefined ? one : Math.min(one, other);
+}

@@ -1,0 +1,142 @@
+import type { Logger } from "pino";
+import type { Config, CredentialConfig } from "./config/config.ts";
+import type { Clock } from "./contract/world.ts";
+import type { Engine } from "./rotation/engine.ts";
+import { type PlanName, pinPlan } from "./rotation/plans.ts";
+import { nextRotation, spreadMissed, windowCloses } from "./schedule.ts";
+import type { Ledger } from "./state/ledger.ts";
+
+/** The one timer is never set beyond this: a `setTimeout` longer than 24 days fires at once, and clocks are set anew. */
+const LONGEST_SLEEP_MS = 3_600_000;
+/** Never more often than this, whatever is due. */
+const SHORTEST_SLEEP_MS = 10;
+/** A wall clock that moved this far against the monotonic one has jumped. */
+const JUMP_MS = 300_000;
+/** How far behind its time the timer may be before it counts as lost. */
+const LATE_MS = 10_000;
+
+/** Decides when: starts what the schedules ask for, wakes the engine when a rotation is due, and keeps one timer for all of it. */
+export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: Clock; config: () => Config; log: Logger }) {
+  const { ledger, engine, clock, log } = parts;
+  const startedAt = clock.now();
+  /** When each scheduled credential is due. Computed anew only when something about it has changed. */
+  const plannedAt = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  let wakeAt = Number.POSITIVE_INFINITY;
+  let offset = clock.now() - clock.monotonic();
+  let stopped = false;
+
+  function plan(name: string): void {
+    const credential = parts.config().credentials[name];
+    const state = ledger.credentials.get(name);
+    plannedAt.delete(name);
+    if (credential === undefined || state === undefined || state.pausedAt !== null || state.retiredAt !== null) return;
+    if (ledger.rotations.open(name) !== undefined) return;
+    const done = ledger.rotations.lastWith(name, "done");
+    const last = ledger.rotations.lastEnded(name);
+    const current = ledger.keys.live(name).find((key) => key.stage === "current");
+    const at = nextRotation(
+      credential,
+      {
+        firstSeenAt: current === undefined ? state.firstSeenAt : Math.max(state.firstSeenAt, current.promotedAt ?? 0),
+        lastDoneAt: done?.endedAt ?? undefined,
+        lastEnded: last?.outcome == null ? undefined : { outcome: last.outcome, endedAt: last.endedAt ?? last.startedAt },
+        failures: ledger.rotations.failuresSince(name, done?.endedAt ?? 0),
+        expiresAt: current?.expiresAt ?? undefined,
+        hasKey: current !== undefined,
+      },
+      parts.config().timing,
+    );
+    if (at !== undefined) plannedAt.set(name, spreadMissed(name, at, startedAt, parts.config().timing));
+  }
+
+  function wake(): void {
+    if (stopped) return;
+    noticeJump();
+    const now = clock.now();
+    for (const [name, at] of plannedAt) {
+      const credential = parts.config().credentials[name];
+      if (at > now || credential === undefined) continue;
+      plannedAt.delete(name);
+      const { rotation, started } = ledger.start({
+        credential: name,
+        plan: planFor(ledger, credential, { now: false, at: now }),
+        trigger: "schedule",
+        actor: null,
+        reason: null,
+        idempotencyKey: null,
+      });
+      if (started) log.info({ credential: name, rotation: rotation.id, plan: rotation.plan.name }, "rotation started");
+    }
+    engine.runDue();
+    arm();
+  }
+
+  function noticeJump(): void {
+    const now = clock.now() - clock.monotonic();
+    if (Math.abs(now - offset) > JUMP_MS) engine.clockJumped();
+    offset = now;
+  }
+
+  function arm(): void {
+    if (stopped) return;
+    clearTimeout(timer);
+    const now = clock.now();
+    let next = Math.min(engine.nextDue() ?? Number.POSITIVE_INFINITY, now + LONGEST_SLEEP_MS);
+    for (const at of plannedAt.values()) if (at < next) next = at;
+    const sleepMs = Math.max(SHORTEST_SLEEP_MS, next - now);
+    wakeAt = clock.monotonic() + sleepMs;
+    timer = setTimeout(guardedWake, sleepMs);
+  }
+
+  /** A wake-up that fails, because the disk is full for one, must not be the last. */
+  function guardedWake(): void {
+    try {
+      wake();
+    } catch (error) {
+      log.error({ err: error, retryInMs: LATE_MS / 2 }, "the scheduler failed");
+      wakeAt = clock.monotonic() + LATE_MS / 2;
+      timer = setTimeout(guardedWake, LATE_MS / 2);
+    }
+  }
+
+  return {
+    /** Computes all times anew, and goes on from there: at the start, and after a reload of the configuration. */
+    refresh(): void {
+      plannedAt.clear();
+      for (const name of Object.keys(parts.config().credentials)) plan(name);
+      guardedWake();
+    },
+    /** Something about this credential has changed. */
+    touch(name: string): void {
+      plan(name);
+      guardedWake();
+    },
+    /** The next planned start of a credential. */
+    nextAt: (name: string): number | undefined => plannedAt.get(name),
+    /** Whether the timer still comes when it should. */
+    healthy: (): boolean => clock.monotonic() < wakeAt + LATE_MS,
+    stop(): void {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+export type Scheduler = ReturnType<typeof createScheduler>;
+
+/** The plan of a rotation that starts now: of an empty store without a key of ours it is the first one. */
+export function planFor(
+  ledger: Ledger,
+  credential: CredentialConfig,
+  { now, at, rehearsal = false }: { now: boolean; at: number; rehearsal?: boolean },
+) {
+  const hasKey = ledger.keys.live(credential.name).some((key) => key.stage === "current");
+  const name: PlanName = rehearsal ? "rehearsal" : hasKey ? "routine" : "initial";
+  return pinPlan(name, {
+    consumers: credential.consumers,
+    overlapMs: credential.overlapMs,
+    preflightUntil: now || credential.window === undefined ? null : windowCloses(at, credential.window),
+    now,
+  });
+}

@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from "node:fs";
+import Database from "better-sqlite3";
+
+export type Db = Database.Database;
+
+/** The ledger could not be opened. `message` says why, `hint` what to do. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+  readonly hint: string;
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+/**
+ * Opens the ledger, for this process alone, and brings its schema up to date. `path` may be `:memory:`.
+ *
+ * Every commit is synced before it returns. Throws `DatabaseError` when another process has it open, when it was
+ * written by a newer version, or when it cannot be read or written.
+ */
+export function openDatabase(path: string, migrations: URL): Db {
+  let db: Db | undefined;
+  try {
+    db = new Database(path, { timeout: 200 });
+    db.pragma("locking_mode = exclusive");
+    db.pragma("journal_mode = wal");
+    db.pragma("synchronous = full");
+    db.pragma("foreign_keys = on");
+    migrate(db, path, migrations);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw explain(error, path);
+  }
+}
+
+function migrate(db: Db, path: string, directory: URL): void {
+  const files = readdirSync(directory).filter((name) => name.endsWith(".sql")).sort();
+  const applied = db.pragma("user_version", { simple: true }) as number;
+  if (applied > files.length) {
+    throw new DatabaseError(
+      `${path}: schema ${applied} was written by a newer version of rotated; this one knows ${files.length}`,
+      "install the newer version again, or restore the backup from before the upgrade",
+    );
+  }
+  db.transaction(() => {
+    for (const [index, name] of files.entries()) {
+      if (index < applied) continue;
+      db.exec(readFileSync(new URL(name, directory), "utf8"));
+      db.pragma(`user_version = ${index + 1}`);
+    }
+  }).immediate();
+}
+
+/** SQLite's codes that an operator can cure, and how. */
+const CURES: readonly { code: RegExp; why: string; hint: string }[] = [
+  { code: /^SQLITE_BUSY/, why: "another process has it open", hint: "only one daemon may use a state directory; stop the other one" },
+  { code: /^SQLITE_FULL/, why: "the disk is full", hint: "free some space and start again; nothing was lost" },
+  { code: /^SQLITE_(NOTADB|CORRUPT)/, why: "it is not a database, or damaged", hint: "restore the last backup of the state directory" },
+  { code: /^SQLITE_(READONLY|CANTOPEN|PERM)/, why: "it cannot be written", hint: "look at the owner and mode of the state directory" },
+  { code: /^SQLITE_IOERR/, why: "the disk reports an error", hint: "look at the kernel's log, then start again" },
+];
+
+function explain(error: unknown, path: string): Error {
+  if (error instanceof DatabaseError || !(error instanceof Error)) return error as Error;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const cure = CURES.find((row) => row.code.test(code));
+  if (cure === undefined) return code === "" && !(error instanceof TypeError) ? error : new DatabaseError(`${path}: ${error.message}`, "look at the path and its permissions", { cause: error });
+  return new DatabaseError(`${path}: cannot open the ledger: ${cure.why}`, cure.hint, { cause: error });
+}

@@ -1,0 +1,72 @@
+import type { Event } from "../model.ts";
+import type { Db } from "./database.ts";
+import { toEvent, toRow } from "./rows.ts";
+
+/** Everything that a history can hold, and what it says to a person. */
+export const EVENTS = {
+  started: "the rotation started",
+  stepDone: "the step is over",
+  planChanged: "the rotation goes another way",
+  waiting: "the step waits and will be tried again",
+  stuck: "a person is needed",
+  ended: "the rotation ended",
+  intentMade: "a create call is about to leave",
+  intentClosed: "no key was found under the intent's label, for longer than the vendor's listing lags",
+  keyCreated: "a key was created and staged",
+  keyFound: "a key was found at the vendor under the label of an intent",
+  keyVerified: "the vendor accepts the key",
+  keyPromoted: "the key is the store's current value",
+  consumerReloaded: "the consumer picked the key up",
+  consumerProven: "the consumer was seen to use the key",
+  runsLeft: "runs that began on the old key are still going",
+  keyIdle: "the vendor saw no use of the old key",
+  gatePassed: "everything that must be true before an irreversible call was just seen to be true",
+  gateClosed: "the gate did not let an irreversible call through",
+  keyDisabled: "the key was switched off",
+  keyEnabled: "the key was switched on again",
+  keyRevoked: "the vendor answered that the key is revoked",
+  keyDead: "the key was proven dead",
+  keySettled: "the key was found gone",
+  keyReconciled: "the ledger was brought in line with what the store holds",
+  adopted: "an existing key was brought under management",
+  retired: "the credential was taken out",
+  operatorSaid: "an operator asked for something",
+  clockJumped: "the wall clock jumped against the monotonic one: the overlap starts anew",
+  configured: "the credential was seen for the first time",
+} as const satisfies Record<string, string>;
+
+export type EventCode = keyof typeof EVENTS;
+
+/** An event before it is written. `detail` holds names, ids, times and codes; never a secret. */
+export interface EventDraft {
+  readonly code: EventCode;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** The append-only history. */
+export function openEvents(db: Db) {
+  const statements = {
+    insert: db.prepare(
+      "insert into events (at, credential, rotation, step, code, detail) values (@at, @credential, @rotation, @step, @code, @detail)",
+    ),
+    ofCredential: db.prepare("select * from events where credential = @credential and id < @before order by id desc limit @limit"),
+    newest: db.prepare("select * from events where id < @before order by id desc limit @limit"),
+    ofRotation: db.prepare("select * from events where rotation = @rotation and id > @after order by id limit @limit"),
+  };
+
+  return {
+    append(event: Omit<Event, "id" | "detail" | "code"> & EventDraft): void {
+      statements.insert.run(toRow({ ...event, detail: event.detail ?? {} }));
+    },
+    /** Newest first. */
+    history(credential: string | undefined, limit: number, before = Number.MAX_SAFE_INTEGER): Event[] {
+      const rows = credential === undefined ? statements.newest.all({ before, limit }) : statements.ofCredential.all({ credential, before, limit });
+      return rows.map(toEvent);
+    },
+    /** Oldest first. */
+    ofRotation: (rotation: number, after: number, limit = 1000): Event[] =>
+      statements.ofRotation.all({ rotation, after, limit }).map(toEvent),
+  };
+}
+
+export type Events = ReturnType<typeof openEvents>;

@@ -1,0 +1,77 @@
+import type { Call, Intent, Key } from "../model.ts";
+import type { Db } from "./database.ts";
+import { toCall, toIntent, toKey, toRow } from "./rows.ts";
+
+export type NewKey = Omit<Key, "id">;
+
+/** What may change in a key's row; who it belongs to may not. */
+export type KeyPatch = Partial<Omit<Key, "id" | "credential" | "provider" | "version" | "vendorId" | "createdAt">>;
+
+/** Keys, intents and calls. Writes happen inside a transaction of the ledger. */
+export function openKeys(db: Db) {
+  const statements = {
+    insert: db.prepare(`
+      insert into keys (credential, provider, version, vendor_id, stage, fingerprint, created_at, expires_at, promoted_at,
+                        disabled_at, revoke_announced_at, revoked_at, left_at, probed_at, dead_at)
+      values (@credential, @provider, @version, @vendor_id, @stage, @fingerprint, @created_at, @expires_at, @promoted_at,
+              @disabled_at, @revoke_announced_at, @revoked_at, @left_at, @probed_at, @dead_at)`),
+    update: db.prepare(`
+      update keys set stage = @stage, fingerprint = @fingerprint, expires_at = @expires_at, promoted_at = @promoted_at,
+                      disabled_at = @disabled_at, revoke_announced_at = @revoke_announced_at, revoked_at = @revoked_at,
+                      left_at = @left_at, probed_at = @probed_at, dead_at = @dead_at
+      where id = @id`),
+    one: db.prepare("select * from keys where id = ?"),
+    ofCredential: db.prepare("select * from keys where credential = ? order by id"),
+    live: db.prepare("select * from keys where credential = ? and stage <> 'dead' order by id"),
+    byVendorId: db.prepare("select * from keys where provider = ? and vendor_id = ? order by id"),
+    openIntents: db.prepare("select * from intents where credential = ? and closed_at is null order by announced_at"),
+    insertIntent: db.prepare(
+      "insert into intents (label, credential, provider, rotation, announced_at) values (@label, @credential, @provider, @rotation, @announced_at)",
+    ),
+    refuseIntent: db.prepare("update intents set refused = 1 where label = ?"),
+    closeIntent: db.prepare("update intents set closed_at = ? where label = ? and closed_at is null"),
+    insertCall: db.prepare(`
+      insert into calls (credential, rotation, kind, label, key, announced_at, open_until)
+      values (@credential, @rotation, @kind, @label, @key, @announced_at, @open_until)`),
+    answerCall: db.prepare("update calls set answered_at = ? where id = ? and answered_at is null"),
+    openCalls: db.prepare("select * from calls where credential = ? and answered_at is null and open_until > ? order by id"),
+    lastCallForLabel: db.prepare("select * from calls where label = ? order by id desc limit 1"),
+  };
+
+  return {
+    insert: (key: NewKey): number => Number(statements.insert.run(toRow(key)).lastInsertRowid),
+    update(id: number, patch: KeyPatch): void {
+      const before = toKey(statements.one.get(id));
+      const { credential: _c, provider: _p, version: _v, vendorId: _i, createdAt: _t, ...fields } = { ...before, ...patch };
+      statements.update.run(toRow(fields));
+    },
+    get(id: number): Key | undefined {
+      const row = statements.one.get(id);
+      return row === undefined ? undefined : toKey(row);
+    },
+    /** Every key this credential ever had, oldest first. */
+    all: (credential: string): Key[] => statements.ofCredential.all(credential).map(toKey),
+    /** Its keys that are not dead. */
+    live: (credential: string): Key[] => statements.live.all(credential).map(toKey),
+    /** The rows of any credential that hold this key of the vendor. */
+    byVendorId: (provider: string, vendorId: string): Key[] => statements.byVendorId.all(provider, vendorId).map(toKey),
+
+    openIntents: (credential: string): Intent[] => statements.openIntents.all(credential).map(toIntent),
+    insertIntent: (intent: Omit<Intent, "refused" | "closedAt">): void => void statements.insertIntent.run(toRow(intent)),
+    refuseIntent: (label: string): void => void statements.refuseIntent.run(label),
+    closeIntent: (label: string, now: number): void => void statements.closeIntent.run(now, label),
+
+    insertCall: (call: Omit<Call, "id" | "answeredAt"> & { rotation: number | null }): number =>
+      Number(statements.insertCall.run(toRow(call)).lastInsertRowid),
+    answerCall: (id: number, now: number): void => void statements.answerCall.run(now, id),
+    /** Calls that were announced, have no answer, and may still take effect at `now`. */
+    openCalls: (credential: string, now: number): Call[] => statements.openCalls.all(credential, now).map(toCall),
+    /** The create call of an intent. */
+    createCall(label: string): Call | undefined {
+      const row = statements.lastCallForLabel.get(label);
+      return row === undefined ? undefined : toCall(row);
+    },
+  };
+}
+
+export type Keys = ReturnType<typeof openKeys>;

@@ -1,0 +1,164 @@
+import type { Call, CallKind, Key, PinnedPlan, Rotation, Step, Trigger } from "../model.ts";
+import { openCredentials } from "./credentials.ts";
+import type { Db } from "./database.ts";
+import { type EventDraft, openEvents } from "./events.ts";
+import { type KeyPatch, type NewKey, openKeys } from "./keys.ts";
+import { openRotations, type RotationPatch } from "./rotations.ts";
+
+/** Everything that one turn of a rotation writes, in one transaction. Key edits are applied in their order. */
+export interface Commit {
+  readonly rotation?: RotationPatch;
+  /** A key that now is in the ledger; `asTarget` makes it the rotation's target. */
+  readonly newKey?: NewKey & { readonly asTarget: boolean };
+  readonly keys?: readonly { readonly id: number; readonly set: KeyPatch }[];
+  readonly closeIntents?: readonly string[];
+  /** Intents whose create call the vendor answered with a refusal. */
+  readonly refusedIntents?: readonly string[];
+  /** Announced calls that have their answer now. */
+  readonly answeredCalls?: readonly number[];
+  readonly events?: readonly EventDraft[];
+}
+
+export interface Announcement {
+  readonly kind: CallKind;
+  /** The label, for a create. */
+  readonly label?: string;
+  /** The key, for everything else. */
+  readonly key?: number;
+  readonly openUntil: number;
+}
+
+export interface StartRequest {
+  readonly credential: string;
+  readonly plan: PinnedPlan;
+  readonly trigger: Trigger;
+  readonly actor: string | null;
+  readonly reason: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+/** What an announcement of each kind writes into the key's row: what was announced counts as begun. */
+const BEGUN: Readonly<Record<Exclude<CallKind, "create">, (key: Key, now: number) => KeyPatch>> = {
+  promote: (key, now) => ({ promotedAt: key.promotedAt ?? now }),
+  disable: (_, now) => ({ disabledAt: now }),
+  enable: () => ({}),
+  revoke: (_, now) => ({ revokeAnnouncedAt: now }),
+};
+
+/**
+ * The ledger: the only writer of the database. Each of its writing methods is one synced transaction; when it
+ * returns, the row survives a power cut.
+ */
+export function openLedger(db: Db, clock: { now(): number }) {
+  const keys = openKeys(db);
+  const rotations = openRotations(db);
+  const events = openEvents(db);
+  const credentials = openCredentials(db);
+  const transaction = <T>(work: () => T): T => db.transaction(work).immediate();
+
+  const note = (rotation: Rotation, step: Step | null, drafts: readonly EventDraft[], at: number) => {
+    for (const draft of drafts) events.append({ ...draft, at, credential: rotation.credential, rotation: rotation.id, step });
+  };
+
+  return {
+    keys,
+    rotations,
+    events,
+    credentials,
+
+    /** This installation's id; made at the first call from `fresh`. */
+    installation(fresh: () => string): string {
+      const row = db.prepare("select id from installation").get() as { id: string } | undefined;
+      if (row !== undefined) return row.id;
+      const id = fresh();
+      transaction(() => db.prepare("insert into installation (only_one, id) values (1, ?)").run(id));
+      return id;
+    },
+
+    /** Makes sure that a credential has a row. */
+    know(credential: string): void {
+      if (credentials.get(credential) !== undefined) return;
+      transaction(() => {
+        const at = clock.now();
+        if (credentials.add(credential, at)) events.append({ code: "configured", at, credential, rotation: null, step: null });
+      });
+    },
+
+    /** Starts a rotation, or finds the one that is open or was started by the same request. */
+    start(request: StartRequest): { rotation: Rotation; started: boolean } {
+      return transaction(() => {
+        const known =
+          (request.idempotencyKey === null ? undefined : rotations.byRequest(request.idempotencyKey)) ?? rotations.open(request.credential);
+        if (known !== undefined) return { rotation: known, started: false };
+        const first = request.plan.steps[0];
+        if (first === undefined) throw new Error(`plan ${request.plan.name} has no step`);
+        const at = clock.now();
+        const current = keys.live(request.credential).find((key) => key.stage === "current");
+        const id = rotations.insert({ ...request, step: first, old: current?.id ?? null, startedAt: at });
+        const rotation = this.rotation(id);
+        const { actor, reason, trigger } = request;
+        note(rotation, first, [{ code: "started", detail: { plan: request.plan.name, trigger, actor, reason } }], at);
+        return { rotation, started: true };
+      });
+    },
+
+    /** The row of a rotation that exists. */
+    rotation(id: number): Rotation {
+      const rotation = rotations.get(id);
+      if (rotation === undefined) throw new Error(`no rotation ${id}`);
+      return rotation;
+    },
+
+    /** Writes down that a call is about to leave. Only when this has returned may the request be sent. */
+    announce(rotation: Rotation, provider: string, call: Announcement): Call {
+      return transaction(() => {
+        const at = clock.now();
+        const { credential } = rotation;
+        if (call.kind === "create") {
+          if (call.label === undefined) throw new Error("a create call needs its label");
+          keys.insertIntent({ label: call.label, credential, provider, rotation: rotation.id, announcedAt: at });
+          rotations.update(rotation.id, { intents: this.rotation(rotation.id).intents + 1 });
+          note(rotation, rotation.step, [{ code: "intentMade", detail: { label: call.label } }], at);
+        } else {
+          const key = call.key === undefined ? undefined : keys.get(call.key);
+          if (key === undefined) throw new Error(`a ${call.kind} call needs its key`);
+          keys.update(key.id, BEGUN[call.kind](key, at));
+        }
+        const row = { credential, kind: call.kind, label: call.label ?? null, key: call.key ?? null, announcedAt: at, openUntil: call.openUntil };
+        return { ...row, id: keys.insertCall({ ...row, rotation: rotation.id }), answeredAt: null };
+      });
+    },
+
+    /** Writes what a turn of an open rotation changed. `step` is the one that ran, for the history. */
+    commit(rotation: Rotation, change: Commit): Rotation {
+      return transaction(() => {
+        const at = clock.now();
+        for (const { id, set } of change.keys ?? []) keys.update(id, set);
+        let patch = change.rotation ?? {};
+        if (change.newKey !== undefined) {
+          const { asTarget, ...key } = change.newKey;
+          const id = keys.insert(key);
+          if (asTarget) patch = { ...patch, target: id };
+        }
+        const refused = change.refusedIntents ?? [];
+        for (const label of refused) keys.refuseIntent(label);
+        if (refused.length > 0) patch = { intents: Math.max(0, this.rotation(rotation.id).intents - refused.length), ...patch };
+        for (const label of change.closeIntents ?? []) keys.closeIntent(label, at);
+        for (const call of change.answeredCalls ?? []) keys.answerCall(call, at);
+        rotations.update(rotation.id, patch);
+        note(rotation, rotation.step, change.events ?? [], at);
+        return this.rotation(rotation.id);
+      });
+    },
+
+    /** Writes what an operator did to a credential outside of a rotation. */
+    record(credential: string, events_: readonly EventDraft[], write: () => void = () => {}): void {
+      transaction(() => {
+        write();
+        for (const draft of events_) events.append({ ...draft, at: clock.now(), credential, rotation: null, step: null });
+      });
+    },
+  };
+}
+
+export type Ledger = ReturnType<typeof openLedger>;

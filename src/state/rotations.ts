@@ -1,0 +1,60 @@
+import type { Outcome, Rotation } from "../model.ts";
+import type { Db } from "./database.ts";
+import { toRotation, toRow } from "./rows.ts";
+
+/** What a commit may change in a rotation's row. */
+export type RotationPatch = Partial<Omit<Rotation, "id" | "credential" | "trigger" | "actor" | "reason" | "old" | "startedAt">> & {
+  readonly old?: number | null;
+};
+
+export type NewRotation = Pick<Rotation, "credential" | "plan" | "step" | "trigger" | "actor" | "reason" | "old" | "startedAt"> & {
+  readonly idempotencyKey: string | null;
+};
+
+/** Rows of rotations. Writes happen inside a transaction of the ledger. */
+export function openRotations(db: Db) {
+  const statements = {
+    insert: db.prepare(`
+      insert into rotations (credential, plan, step, trigger, actor, reason, idempotency_key, old, due_at, ends_as, started_at, step_since)
+      values (@credential, @plan, @step, @trigger, @actor, @reason, @idempotency_key, @old, @started_at, 'done', @started_at, @started_at)`),
+    update: db.prepare(`
+      update rotations set plan = @plan, step = @step, target = @target, old = @old, due_at = @due_at, outcome = @outcome, ends_as = @ends_as,
+        stuck_reason = @stuck_reason, stuck_hint = @stuck_hint, forward_only = @forward_only, cancel_requested = @cancel_requested,
+        attempts = @attempts, intents = @intents, step_since = @step_since, reloaded_at = @reloaded_at, validated_at = @validated_at,
+        last_code = @last_code, last_error = @last_error, ended_at = @ended_at, memo = @memo
+      where id = @id`),
+    one: db.prepare("select * from rotations where id = ?"),
+    byRequest: db.prepare("select * from rotations where idempotency_key = ?"),
+    open: db.prepare("select * from rotations where credential = ? and outcome is null"),
+    allOpen: db.prepare("select * from rotations where outcome is null"),
+    due: db.prepare("select * from rotations where outcome is null and due_at <= ? order by due_at limit ?"),
+    nextDue: db.prepare("select min(due_at) as at from rotations where outcome is null and due_at > ?"),
+    lastEnded: db.prepare("select * from rotations where credential = ? and outcome is not null order by ended_at desc, id desc limit 1"),
+    lastWith: db.prepare("select * from rotations where credential = ? and outcome = ? order by ended_at desc, id desc limit 1"),
+    failuresSince: db.prepare("select count(*) as count from rotations where credential = ? and outcome = 'failed' and ended_at > ?"),
+  };
+  const optional = (row: unknown): Rotation | undefined => (row === undefined ? undefined : toRotation(row));
+
+  return {
+    insert: (rotation: NewRotation): number => Number(statements.insert.run(toRow(rotation)).lastInsertRowid),
+    update(id: number, patch: RotationPatch): void {
+      const row = toRow({ ...toRotation(statements.one.get(id)), ...patch });
+      const { credential: _c, trigger: _t, actor: _a, reason: _r, idempotency_key: _k, started_at: _s, ...columns } = row;
+      statements.update.run(columns);
+    },
+    get: (id: number): Rotation | undefined => optional(statements.one.get(id)),
+    byRequest: (key: string): Rotation | undefined => optional(statements.byRequest.get(key)),
+    open: (credential: string): Rotation | undefined => optional(statements.open.get(credential)),
+    allOpen: (): Rotation[] => statements.allOpen.all().map(toRotation),
+    /** Open rotations whose time has come. */
+    due: (now: number, limit: number): Rotation[] => statements.due.all(now, limit).map(toRotation),
+    /** When the next open rotation is due after `now`. */
+    nextDue: (now: number): number | undefined => (statements.nextDue.get(now) as { at: number | null }).at ?? undefined,
+    lastEnded: (credential: string): Rotation | undefined => optional(statements.lastEnded.get(credential)),
+    lastWith: (credential: string, outcome: Outcome): Rotation | undefined => optional(statements.lastWith.get(credential, outcome)),
+    failuresSince: (credential: string, since: number): number =>
+      (statements.failuresSince.get(credential, since) as { count: number }).count,
+  };
+}
+
+export type Rotations = ReturnType<typeof openRotations>;

@@ -1,0 +1,116 @@
+import { expect, test } from "vitest";
+import { checklist, NOW, rotation } from "../fakes/control.ts";
+import { openBench } from "./run.ts";
+
+const created = { state: "done", text: "key_new created, accepted 3 times" } as const;
+const updated = { state: "done", text: "local holds key_new" } as const;
+const reloaded = { state: "done", text: "gateway holds it" } as const;
+const validated = { state: "done", text: "gateway served by key_new" } as const;
+const dead = { state: "done", text: "key_abc refused 3 times" } as const;
+const DONE = rotation({ checklist: checklist(created, updated, reloaded, validated, dead), outcome: "done", endedAt: NOW });
+
+test("--wait shows each step once, with what was proven and what it waits for", async () => {
+  await using bench = await openBench();
+  const failing = { code: "unavailable", message: "openai: verify: status 503" };
+  bench.control.news = [
+    rotation({ checklist: checklist({ state: "running", text: "verifying key_new" }), attempts: 1, lastError: failing }),
+    rotation({ checklist: checklist(created, { state: "running", text: null }) }),
+    rotation({ checklist: checklist(created, updated, reloaded, validated, { state: "running", text: "1 run left" }) }),
+    DONE,
+  ];
+  const ran = await bench.run(["rotate", "prod-openai", "--now", "--wait"]);
+  expect(ran.code).toBe(0);
+  expect(ran.stdout).toBe("prod-openai: routine done after 2 min");
+  expect(ran.stderr.split("\n")).toEqual([
+    "… generate",
+    "… generate  verifying key_new; will try again: openai: verify: status 503",
+    "✔ generate  key_new created, accepted 3 times",
+    "… update",
+    "✔ update    local holds key_new",
+    "✔ reload    gateway holds it",
+    "✔ validate  gateway served by key_new",
+    "… revoke    1 run left",
+    "✔ revoke    key_abc refused 3 times",
+  ]);
+});
+
+test("--wait follows a rotation on its way back, and fails with it", async () => {
+  await using bench = await openBench();
+  const refused = { code: "refused", message: "gateway: the vendor refused key_new" };
+  const back = checklist({ state: "skipped", text: null }, { state: "done", text: "local holds key_abc" });
+  bench.control.news = [
+    rotation({ checklist: checklist(created, updated, reloaded, { state: "running", text: "asking gateway" }) }),
+    rotation({ plan: "back", checklist: back, lastError: refused }),
+    rotation({ plan: "back", checklist: back, lastError: refused, outcome: "failed", endedAt: NOW }),
+  ];
+  const ran = await bench.run(["rotate", "prod-openai", "--wait"]);
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toBe("prod-openai: back failed after 2 min: gateway: the vendor refused key_new");
+  expect(ran.stderr.split("\n").slice(-2)).toEqual(["↩ back: gateway: the vendor refused key_new", "✔ update    local holds key_abc"]);
+});
+
+test("--wait --json prints nothing but the result on stdout", async () => {
+  await using bench = await openBench();
+  bench.control.news = [DONE];
+  const ran = await bench.run(["rotate", "prod-openai", "--wait", "--json"]);
+  expect(JSON.parse(ran.stdout)).toEqual({ rotations: [DONE] });
+});
+
+test("--all --wait names the credential on each line and exits with the worst code", async () => {
+  await using bench = await openBench();
+  const stuck = rotation({ credential: "batch-openai", id: 13, stuck: { reason: "no room for a key", hint: "delete one" } });
+  bench.control.rotate = async () => ({
+    rotations: [
+      { rotation: DONE, started: true },
+      { rotation: stuck, started: true },
+    ],
+    refused: [],
+  });
+  const ran = await bench.run(["rotate", "--all", "--wait"]);
+  expect(ran.code).toBe(3);
+  expect(ran.stderr).toContain("prod-openai: ✔ generate  key_new created");
+  expect(ran.stderr).toContain("rotatectl: error: batch-openai: stuck in create: no room for a key");
+  expect(ran.stdout).toBe("prod-openai: routine done after 2 min\nbatch-openai: routine stuck");
+});
+
+test("--wait goes on when the daemon was restarted in between", async () => {
+  await using bench = await openBench();
+  const restart = async (text: string) => {
+    if (!text.includes("the daemon is away")) return;
+    bench.control.news = [DONE];
+    await bench.start();
+  };
+  const running = bench.run(["rotate", "prod-openai", "--wait"], undefined, restart);
+  await expect.poll(() => bench.control.callsOf("watch").length).toBe(1);
+  await bench.stop();
+  const ran = await running;
+  expect(ran.code).toBe(0);
+  expect(ran.stderr.match(/the daemon is away/g)).toHaveLength(1);
+  expect(ran.stderr).toContain("✔ revoke    key_abc refused 3 times");
+});
+
+test("Ctrl-C stops the watching, says so, and cancels nothing", async () => {
+  await using bench = await openBench();
+  const ctrlC = new AbortController();
+  const running = bench.run(["rotate", "prod-openai", "--wait"], ctrlC.signal);
+  await expect.poll(() => bench.control.callsOf("watch").length).toBe(1);
+  ctrlC.abort();
+  const ran = await running;
+  expect(ran.code).toBe(130);
+  expect(ran.stderr).toContain("stopped watching; the daemon goes on");
+  expect(bench.control.callsOf("cancel")).toHaveLength(0);
+});
+
+test("a request keeps its idempotency key when it is repeated; the next one has another", async () => {
+  await using bench = await openBench();
+  const { ControlError } = await import("../../src/api.ts");
+  bench.control.fail("rotate", new ControlError("unavailable", "the daemon is stopping"));
+  await bench.run(["rotate", "prod-openai"]);
+  await bench.run(["rotate", "prod-openai"]);
+  await bench.run(["rotate", "prod-openai", "--idempotency-key", "monday-42"]);
+  const [first, repeat, second, third] = bench.control.callsOf("rotate").map(({ ask }) => ask.idempotencyKey);
+  expect(first).toMatch(/^[0-9a-f-]{36}$/);
+  expect(repeat).toBe(first);
+  expect(second).not.toBe(first);
+  expect(third).toBe("monday-42");
+});

@@ -1,0 +1,27 @@
+import type { STORES } from "../../adapters/stores/index.ts";
+import type { Store } from "../../src/contract/store.ts";
+import { fileFixtures } from "./file-fixture.ts";
+
+/** A real store or a strict double of it, with two cells that share one document where the store has such a thing. */
+export interface StoreFixture {
+  readonly name: string;
+  open(): Promise<OpenStore>;
+}
+
+export type Cell = "first" | "second";
+
+export interface OpenStore {
+  connect(cell: Cell): Store;
+  /** A new connection that fails for good at its operation number `at` on the outside world, before or after it was done. */
+  connectFailing(cell: Cell, at: number, when: "before" | "after"): { readonly store: Store; failed(): boolean };
+  /** What a consumer reads, not through the store. */
+  seen(cell: Cell): Promise<string | undefined>;
+  /** Somebody else puts a value where consumers read it. */
+  strangerWrites(cell: Cell, value: string): Promise<void>;
+  /** Everything that is there, to see that nothing changed. */
+  snapshot(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** A store without a fixture does not compile. */
+export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = { file: fileFixtures };

@@ -1,0 +1,60 @@
+import { z } from "zod";
+
+/** The part of openclaw.json that the fake understands; anything else in it is an error. The real gateway reads the same file. */
+
+export const secretReference = z.strictObject({ source: z.enum(["file", "env", "exec"]), provider: z.string(), id: z.string() });
+export type SecretReference = z.output<typeof secretReference>;
+
+const secretInput = z.union([z.string(), secretReference]);
+const model = z.union([
+  z.string().transform((primary) => ({ primary, fallbacks: [] as string[] })),
+  z.strictObject({ primary: z.string(), fallbacks: z.array(z.string()).default([]) }),
+]);
+
+export const openclawConfig = z.strictObject({
+  gateway: z.strictObject({
+    mode: z.literal("local"),
+    bind: z.enum(["loopback", "lan"]),
+    port: z.int(),
+    auth: z.strictObject({ mode: z.literal("token"), token: secretInput }),
+    http: z.object({}).optional(),
+    controlUi: z.object({}).optional(),
+  }),
+  secrets: z.strictObject({
+    providers: z.record(
+      z.string(),
+      z.discriminatedUnion("source", [
+        z.strictObject({ source: z.literal("file"), path: z.string(), mode: z.enum(["json", "singleValue"]) }),
+        z.strictObject({
+          source: z.literal("exec"),
+          command: z.string(),
+          passEnv: z.array(z.string()).default([]),
+          timeoutMs: z.number().default(5000),
+        }),
+      ]),
+    ),
+  }),
+  models: z.strictObject({
+    providers: z.record(
+      z.string(),
+      z.strictObject({
+        baseUrl: z.url(),
+        api: z.literal("openai-completions"),
+        auth: z.literal("api-key").optional(),
+        apiKey: secretInput.optional(),
+        headers: z.record(z.string(), secretInput).optional(),
+        models: z.array(z.strictObject({ id: z.string(), name: z.string() })).min(1),
+      }),
+    ),
+  }),
+  agents: z.strictObject({
+    ownership: z.literal("explicit").optional(),
+    defaults: z.strictObject({ model, models: z.record(z.string(), z.object({})).optional() }),
+    entries: z.record(z.string(), z.strictObject({ model: model.optional() })).optional(),
+  }),
+  plugins: z.strictObject({ enabled: z.literal(false) }),
+});
+
+export type OpenClawConfig = z.output<typeof openclawConfig>;
+/** As it stands in the file. */
+export type OpenClawFile = z.input<typeof openclawConfig>;

@@ -1,0 +1,131 @@
+import { spawn } from "node:child_process";
+import { lstat, readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import type { OpenClawConfig, SecretReference } from "./config.ts";
+
+/** A reference that could not be loaded, as `status` shows it. */
+export interface DegradedOwner {
+  readonly ownerKind: string;
+  readonly ownerId: string;
+  readonly state: "unavailable";
+  readonly degradationState: "stale" | "cold";
+  readonly paths: readonly string[];
+  readonly reason: string;
+}
+
+/** A failure that keeps the whole snapshot as it is. */
+export class StrictFailure extends Error {}
+
+const NOT_FOUND = "secret reference was not found";
+const FAILED = "secret provider failed";
+class Unresolved extends Error {}
+
+export type Secrets = ReturnType<typeof makeSecrets>;
+
+/** The gateway's snapshot of all references: read at start and at a reload, and never else. */
+export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string, string>>, log: (line: string) => void) {
+  const references = [...findReferences(config, [])];
+  let active = new Map<string, string>();
+  let degraded: readonly DegradedOwner[] = [];
+  let running: Promise<number> | undefined;
+  const secrets = {
+    /** How long a reload takes after it has read the sources: in that time a second one joins it. */
+    settleMs: 0,
+    active: (path: string) => active.get(path),
+    degraded: () => degraded,
+    paths: () => references.map(({ path }) => path),
+    /** Reads everything again and answers how many owners are degraded. One that comes while another runs joins it. */
+    reload(): Promise<number> {
+      running ??= read().finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+    value: (input: string | SecretReference | undefined, path: string) => (typeof input === "string" ? input : active.get(path)),
+  };
+  return secrets;
+
+  async function read(): Promise<number> {
+    const next = new Map<string, string>();
+    const failed: DegradedOwner[] = [];
+    for (const { path, reference } of references) {
+      try {
+        const value = await resolve(config, reference, env);
+        if (typeof value !== "string" || value === "") throw new StrictFailure(`${path} resolved to a non-string or empty value.`);
+        next.set(path, value);
+      } catch (error) {
+        if (!(error instanceof Unresolved)) throw error;
+        if (path.startsWith("gateway.auth.")) throw new StrictFailure(`${path} could not be resolved.`);
+        const kept = active.get(path);
+        if (kept !== undefined) next.set(path, kept);
+        const ownerId = path.split(".")[2] ?? path;
+        const owner = { ownerKind: "provider", ownerId, state: "unavailable", paths: [path], reason: error.message } as const;
+        failed.push({ ...owner, degradationState: kept === undefined ? "cold" : "stale" });
+        log(`[SECRETS_DEGRADED] ${path}: ${error.message}`);
+      }
+    }
+    if (secrets.settleMs > 0) await new Promise((resolve) => setTimeout(resolve, secrets.settleMs));
+    active = next;
+    degraded = failed;
+    return failed.length;
+  }
+}
+
+/** Every reference of a config, with its path. */
+function* findReferences(value: unknown, path: readonly string[]): Generator<{ path: string; reference: SecretReference }> {
+  if (typeof value !== "object" || value === null || path[0] === "secrets") return;
+  if ("source" in value && "id" in value) yield { path: path.join("."), reference: value as SecretReference };
+  else for (const [name, inner] of Object.entries(value)) yield* findReferences(inner, [...path, name]);
+}
+
+async function resolve(
+  config: OpenClawConfig,
+  { source, provider, id }: SecretReference,
+  env: Readonly<Record<string, string>>,
+): Promise<unknown> {
+  if (source === "env") return env[id] ?? fail(NOT_FOUND);
+  const from = config.secrets.providers[provider] ?? fail(FAILED);
+  if (from.source === "exec") return runResolver(from, provider, id, env);
+  const content = await readGuarded(from.path);
+  if (from.mode === "singleValue") return id === "value" ? content.replace(/\r?\n$/, "") : fail(NOT_FOUND);
+  let document: unknown;
+  try {
+    document = JSON.parse(content);
+  } catch {
+    fail(FAILED);
+  }
+  const steps = id.split("/").slice(1);
+  return steps.reduce((node, step) => descend(node, step.replaceAll("~1", "/").replaceAll("~0", "~")), document);
+}
+
+function descend(node: unknown, step: string): unknown {
+  if (typeof node !== "object" || node === null || !Object.hasOwn(node, step)) fail(NOT_FOUND);
+  return (node as Record<string, unknown>)[step];
+}
+
+/** A file counts only if it is a plain one of our own that nobody else can reach. */
+async function readGuarded(path: string): Promise<string> {
+  const facts = await lstat(path).catch(() => fail(FAILED));
+  const safe = facts.isFile() && facts.nlink === 1 && (facts.mode & 0o077) === 0 && facts.uid === process.getuid?.();
+  return safe ? readFile(path, "utf8") : fail(FAILED);
+}
+
+async function runResolver(
+  { command, passEnv, timeoutMs }: { command: string; passEnv: readonly string[]; timeoutMs: number },
+  provider: string,
+  id: string,
+  env: Readonly<Record<string, string>>,
+): Promise<unknown> {
+  const passed = Object.fromEntries(passEnv.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+  const child = spawn(command, { env: passed, stdio: ["pipe", "pipe", "ignore"], timeout: timeoutMs });
+  const exited = new Promise<number | null>((resolve) => child.on("error", () => resolve(null)).on("close", resolve));
+  child.stdin.on("error", () => {}).end(JSON.stringify({ protocolVersion: 1, provider, ids: [id] }));
+  const [output, code] = await Promise.all([text(child.stdout), exited]);
+  if (code !== 0) fail(FAILED);
+  const values = (JSON.parse(output) as { values?: Record<string, unknown> }).values ?? {};
+  return values[id] ?? fail(NOT_FOUND);
+}
+
+function fail(reason: string): never {
+  throw new Unresolved(reason);
+}

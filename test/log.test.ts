@@ -1,0 +1,93 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { AdapterError } from "../src/contract/errors.ts";
+import { Secret } from "../src/contract/secret.ts";
+import { openLog } from "../src/log.ts";
+
+const VALUE = 'sk-proj-canary-"quoted"-0123456789';
+const secret = new Secret(VALUE);
+
+function capture(level: string | undefined = "debug") {
+  const lines: string[] = [];
+  return { lines, log: openLog(level, { write: (line) => void lines.push(line) }) };
+}
+
+/** Also as it stands inside JSON, and inside JSON inside JSON. */
+const FORMS = [VALUE, JSON.stringify(VALUE).slice(1, -1), encodeURIComponent(VALUE), "canary"];
+
+test.each<[string, (log: ReturnType<typeof openLog>) => void]>([
+  ["in the message", (log) => log.info(`the key ${VALUE} was made`)],
+  ["in a field of any name", (log) => log.info({ detail: { deep: [{ deeper: VALUE }] } }, "made")],
+  ["as the name of a field", (log) => log.info({ [VALUE]: 1 }, "made")],
+  ["as a Secret", (log) => log.info({ secret, list: [secret] }, "made")],
+  ["in a child's bindings", (log) => log.child({ note: VALUE }).warn("made")],
+  ["in an address", (log) => log.debug({ url: `https://x/?key=${encodeURIComponent(VALUE)}` }, "request")],
+  ["in an error", (log) => log.error({ err: new Error(`bad ${VALUE}`) }, "failed")],
+  ["in the cause of an error", (log) => log.error({ err: new Error("outer", { cause: new Error("inner", { cause: VALUE }) }) }, "failed")],
+  [
+    "in a request that hangs on an error",
+    (log) => log.error({ err: Object.assign(new Error("x"), { config: { headers: { a: VALUE } } }) }, "x"),
+  ],
+])("a secret %s is not in the line", (_, write) => {
+  const { lines, log } = capture();
+  write(log);
+  expect(lines).toHaveLength(1);
+  expect(() => JSON.parse(lines[0] ?? "")).not.toThrow();
+  for (const form of FORMS) expect(lines[0]).not.toContain(form);
+});
+
+test("fields with telling names are redacted, although nobody knows their value", () => {
+  const { lines, log } = capture();
+  const unknown = "never-wrapped-canary";
+  log.info(
+    { apiKey: unknown, a: { token: unknown, b: { password: unknown, c: { authorization: unknown } } }, headers: { x: unknown } },
+    "x",
+  );
+  log.child({ adminKey: unknown }).info("x");
+  expect(lines).toHaveLength(2);
+  expect(lines.join()).not.toContain("canary");
+  expect(lines[0]?.match(/\[redacted\]/g)).toHaveLength(5);
+});
+
+test("an error shows type, code, hint, stack and causes, and nothing else that hangs on it", () => {
+  const { lines, log } = capture();
+  const socket = Object.assign(new Error("connect refused"), { code: "ECONNREFUSED", address: "10.0.0.1" });
+  log.warn({ err: new AdapterError("unreachable", "openai: create key", { cause: socket }) }, "will retry");
+  const { err } = JSON.parse(lines[0] ?? "");
+  expect(err).toMatchObject({ type: "AdapterError", code: "unreachable", message: "openai: create key", hint: expect.any(String) });
+  expect(err.stack).toContain("log.test.ts");
+  expect(err.cause).toEqual({ type: "Error", message: "connect refused", code: "ECONNREFUSED" });
+});
+
+test("an error that causes itself is told without end to it", () => {
+  const { lines, log } = capture();
+  const snake = new Error("snake");
+  snake.cause = snake;
+  log.error({ err: snake }, "failed");
+  expect(lines[0]).toContain("snake");
+});
+
+test("the level is a word, known ones count, and anything else is info", () => {
+  const quiet = capture("warn");
+  quiet.log.info("no");
+  expect(quiet.lines).toHaveLength(0);
+  const unknown = capture("loud");
+  unknown.log.debug("no");
+  unknown.log.info({ credential: "prod-openai" }, "rotation started");
+  expect(unknown.lines).toHaveLength(1);
+  expect(JSON.parse(unknown.lines[0] ?? "")).toEqual({
+    level: "info",
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    credential: "prod-openai",
+    msg: "rotation started",
+  });
+});
+
+test("a process logs to stderr only, and the last line before its end is not lost", async () => {
+  const log = JSON.stringify(new URL("../src/log.ts", import.meta.url).href);
+  const program = `const { openLog } = await import(${log}); openLog("info").info("the end"); process.exit(0);`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
+  expect(stdout).toBe("");
+  expect(JSON.parse(stderr)).toMatchObject({ msg: "the end" });
+});
