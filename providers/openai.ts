@@ -149,23 +149,10 @@ function connectOpenAi(settings: Settings, world: World): Provider {
     },
 
     async verify(secret, signal) {
-      const request = {
-        action: "openai: verify key",
-        headers: organization,
-        bearer: secret,
-        reply: z.looseObject({}),
-        refusal: verifyRefusal,
-        signal,
-      };
-      const { by, model } = settings.verify;
+      const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
+      const request = { ...call, action: "openai: verify key", headers: organization, bearer: secret, signal };
       try {
-        if (by === "models") await world.http(`${inference}/models`, { ...request, method: "GET" });
-        else
-          await world.http(`${inference}/${SHORT_REQUEST[by].path}`, {
-            ...request,
-            method: "POST",
-            body: { model, ...SHORT_REQUEST[by].body },
-          });
+        await world.http(`${inference}/${path}`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal });
         return "accepted";
       } catch (error) {
         if (hasCode(error, "unauthorized")) return "refused";
@@ -199,8 +186,14 @@ function connectOpenAi(settings: Settings, world: World): Provider {
 /** Accounts of an adopted key are called otherwise, and are not ours to delete. */
 const OUR_LABEL = /^rotated-/;
 
+type VerifyCall = { readonly path: string; readonly method: "GET" | "POST"; readonly body?: object };
+
 /** The smallest requests; the vendor takes no fewer than 16 output tokens for a response. */
-const SHORT_REQUEST = {
-  responses: { path: "responses", body: { input: "ping", max_output_tokens: 16, store: false } },
-  chat: { path: "chat/completions", body: { messages: [{ role: "user", content: "ping" }], max_completion_tokens: 16 } },
-} as const;
+const VERIFY_CALLS: Readonly<Record<Settings["verify"]["by"], (model: string | undefined) => VerifyCall>> = {
+  models: () => ({ path: "models", method: "GET" }),
+  responses: (model) => ({ path: "responses", method: "POST", body: { model, input: "ping", max_output_tokens: 16, store: false } }),
+  chat: (model) => {
+    const messages = [{ role: "user", content: "ping" }];
+    return { path: "chat/completions", method: "POST", body: { model, messages, max_completion_tokens: 16 } };
+  },
+};

@@ -22,8 +22,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("Rotates the API keys of LLM vendors. It is steered with rotatectl.")
     .option("-c, --config <path>", "the configuration", "/etc/rotated/rotated.yaml")
     .version(ownVersion(), "-v, --version")
-    .addHelpText("after", "\nSignals:\n  SIGHUP   reads the configuration again; a broken one is refused\n  SIGTERM  parks all rotations and ends\n\nExample:\n  $ rotated --config ./rotated.yaml");
-  const { config: configPath } = program.parse(argv).opts<{ config: string }>();
+    .addHelpText(
+      "after",
+      "\nSignals:\n  SIGHUP   reads the configuration again; a broken one is refused\n  SIGTERM  parks all rotations and ends\n\nExample:\n  $ rotated --config ./rotated.yaml",
+    );
+  const { config: configPath } = program.parse(argv, { from: "user" }).opts<{ config: string }>();
   const log = openLog(process.env["LOG_LEVEL"]);
   const notify = openNotify(process.env);
   // Node's own crash output would print the error as it is.

@@ -39,7 +39,10 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const installation = ledger.installation(() => randomName(6, randomBytes));
   if (directory.isNew && ledger.credentials.all().some(({ name }) => ledger.keys.all(name).length > 0)) {
     db.close();
-    throw new DatabaseError(`${config.stateDirectory}: fingerprint.key is missing, and the ledger has fingerprints made with it`, "restore both from the same backup");
+    throw new DatabaseError(
+      `${config.stateDirectory}: fingerprint.key is missing, and the ledger has fingerprints made with it`,
+      "restore both from the same backup",
+    );
   }
 
   const connect = (): Plugs => {
@@ -61,20 +64,34 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   };
   const engine = createEngine({ ...engineParts, atRest: ({ credential }) => scheduler.touch(credential) });
   const scheduler = createScheduler({ ledger, engine, clock, config: () => config, log });
-  const parts: DaemonParts = { ...engineParts, atRest: () => {}, engine, scheduler, configPath, configLoadedAt: () => configLoadedAt, since };
-  const server = await startServer({ path: config.socket, control: createControl(parts), callers: () => config.control, log }).catch((error: unknown) => {
-    db.close();
-    throw error;
-  });
+  const parts: DaemonParts = {
+    ...engineParts,
+    atRest: () => {},
+    engine,
+    scheduler,
+    configPath,
+    configLoadedAt: () => configLoadedAt,
+    since,
+  };
+  const server = await startServer({ path: config.socket, control: createControl(parts), callers: () => config.control, log }).catch(
+    (error: unknown) => {
+      db.close();
+      throw error;
+    },
+  );
 
   const every = notify.watchdogEveryMs;
-  const watchdog = every === undefined ? undefined : setInterval(() => engine.healthy() && scheduler.healthy() && notify.watchdog(), every / 2);
+  const watchdog =
+    every === undefined ? undefined : setInterval(() => engine.healthy() && scheduler.healthy() && notify.watchdog(), every / 2);
   const status = () => `${Object.keys(config.credentials).length} credentials, ${ledger.rotations.allOpen().length} open rotations`;
 
   for (const warning of config.warnings) log.warn({ warning }, "configuration");
   scheduler.refresh();
   notify.ready(status());
-  log.info({ credentials: Object.keys(config.credentials).length, socket: config.socket, readyMs: Math.round(process.uptime() * 1000) }, "ready");
+  log.info(
+    { credentials: Object.keys(config.credentials).length, socket: config.socket, readyMs: Math.round(process.uptime() * 1000) },
+    "ready",
+  );
 
   return {
     reconfigure(next) {

@@ -1,4 +1,4 @@
-import { AdapterError } from "./contract/errors.ts";
+import { type AdapterCode, AdapterError } from "./contract/errors.ts";
 
 /** Errors of the system before a connection stands: nothing was sent. */
 const NO_CONNECTION = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EADDRNOTAVAIL", "UND_ERR_CONNECT_TIMEOUT"];
@@ -6,8 +6,8 @@ const NO_ROUTE = ["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EACCES", "EPERM",
 /** A proxy that refuses or drops the tunnel, as undici tells it. */
 const NO_TUNNEL = ["UND_ERR_PRX_CONN", "UND_ERR_PRX_TLS"];
 const NO_ANSWER = ["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"];
-const NO_HTTP = ["HPE_", "UND_ERR_HEADERS_OVERFLOW", "UND_ERR_RES_"];
-const NO_TLS = ["ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG", "EPROTO"];
+const NO_HTTP = ["HPE_", "UND_ERR_HEADERS_OVERFLOW"];
+const NO_TLS = ["ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG"];
 /** OpenSSL's reasons for not trusting a certificate, as Node names them. */
 const NO_TRUST = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|ERR_TLS_CERT_)/;
 
@@ -19,7 +19,7 @@ export function requestFailure(error: unknown, action: string, how: { readonly s
   if (how.signal.aborted) return abortReason(how.signal, action);
   if (error instanceof AdapterError) return error;
   const code = codeOf(error);
-  const fail = (...[kind, why, cure]: [ConstructorParameters<typeof AdapterError>[0], string, string?]) =>
+  const fail = (kind: AdapterCode, why: string, cure?: string) =>
     new AdapterError(kind, `${action}: ${why} (${code})`, { cause: error, ...(cure && { cure }) });
 
   if (NO_TRUST.test(code)) {
@@ -32,9 +32,8 @@ export function requestFailure(error: unknown, action: string, how: { readonly s
     return fail("unreachable", "the proxy made no connection", "look at network.proxy, and whether the proxy lets this address through");
   }
   if (NO_CONNECTION.includes(code) || (NO_ROUTE.includes(code) && syscallOf(error) === "connect")) {
-    if (how.viaProxy)
-      return fail("unreachable", "no connection to the proxy", "look at network.proxy: is it running, is the address right?");
-    return fail("unreachable", "no connection");
+    if (!how.viaProxy) return fail("unreachable", "no connection");
+    return fail("unreachable", "no connection to the proxy", "look at network.proxy: is it running, is the address right?");
   }
   if (NO_ANSWER.includes(code)) return fail("timeout", "no answer came in time");
   if (NO_HTTP.some((prefix) => code.startsWith(prefix))) return fail("malformed", "the answer is no http");

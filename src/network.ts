@@ -14,7 +14,7 @@ export interface Network {
   readonly http: Http;
   /** Opens a WebSocket by the same proxy, CA and plain-text rules as `http`; throws `insecure` for plain text off loopback. */
   readonly openWebSocket: (url: string) => WebSocket;
-  /** Breaks what is still open. */
+  /** Breaks the requests that are still on their way. A WebSocket is its owner's to close. */
   close(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import type { SecretRef } from "./contract/settings.ts";
 import type { Files } from "./contract/world.ts";
 
 /** Where an operator puts the files that `{ credential }` names. */
-export const CREDENTIALS_DIRECTORY = "/etc/rotated/credentials";
+const CREDENTIALS_DIRECTORY = "/etc/rotated/credentials";
 
 interface Sources {
   readonly files: Files;

@@ -103,6 +103,7 @@ async function answer(
     const key = idempotencyKey(request, route);
     const asked = await readRequest(operation, request, parameters);
     if (closing.aborted) throw closing.reason;
+    if (response.closed) return;
     const ask: Ask = { actor: actorOf(peer), ...(key !== undefined && { idempotencyKey: key }), signal: until(route, response, closing) };
     reply(response, 200, await within(ask.signal, run(options.control, operation, asked, ask)));
   } catch (error) {
@@ -144,7 +145,7 @@ function idempotencyKey(request: IncomingMessage, route: Route): string | undefi
 function until(route: Route, response: ServerResponse, closing: AbortSignal): AbortSignal {
   const ends = new AbortController();
   const late = new ControlError("timeout", `no answer within ${route.timeoutMs / 1000} s`, "look at the daemon's log, then ask again");
-  const timer = setTimeout(() => ends.abort(late), route.timeoutMs);
+  const timer = setTimeout(() => ends.abort(late), route.timeoutMs).unref();
   response.once("close", () => {
     clearTimeout(timer);
     if (route.access === "read" && !response.writableFinished) ends.abort(new ControlError("unavailable", "the caller hung up"));

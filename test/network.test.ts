@@ -38,7 +38,7 @@ function network(config: Partial<NetworkConfig> = {}): Network {
   return opened;
 }
 
-async function proxyTo(toPort: number, more: { refuse?: number; user?: string } = {}): Promise<TestProxy> {
+async function proxyTo(toPort: number, more: Omit<Parameters<typeof startProxy>[0], "toPort"> = {}): Promise<TestProxy> {
   const proxy = await startProxy({ toPort, ...more });
   closing.push(proxy);
   return proxy;
@@ -109,6 +109,16 @@ describe("proxy", () => {
     expect(proxy.tunnels).toHaveLength(2);
   });
 
+  it("may itself speak TLS, under the same authorities", async () => {
+    const proxy = await proxyTo(tls.port, { tls: authority.tls });
+    const net = network({ proxy: proxy.url, ca: [authority.caFile] });
+    await get(net.http, "https://vendor.test/v1");
+    expect(await echo(net, "wss://vendor.test/socket")).toBe("ping");
+    expect(proxy.tunnels).toHaveLength(2);
+    const cause = { code: "unreachable", hint: expect.stringContaining("network.ca") };
+    await expect(get(network({ proxy: proxy.url }).http, "https://vendor.test/")).rejects.toMatchObject(cause);
+  });
+
   it("that is not there is named as the cause", async () => {
     const proxy = await startProxy({ toPort: 1 });
     await proxy.close();
@@ -139,11 +149,11 @@ describe("certificate authorities", () => {
   });
 
   it("do not vouch for another name", async () => {
-    const net = network({ ca: [authority.caFile] });
-    const cause = { code: "unreachable", hint: expect.stringContaining("network.ca") };
-    await expect(get(net.http, `https://127.0.0.2:${tls.port}/`)).rejects.toMatchObject({ code: "unreachable" });
     const proxy = await proxyTo(tls.port);
-    await expect(get(network({ proxy: proxy.url, ca: [authority.caFile] }).http, "https://other.test/")).rejects.toMatchObject(cause);
+    const net = network({ proxy: proxy.url, ca: [authority.caFile] });
+    const cause = { code: "unreachable", hint: expect.stringContaining("network.ca") };
+    await expect(get(net.http, "https://other.test/")).rejects.toMatchObject(cause);
+    await expect(echo(net, "wss://other.test/")).rejects.toThrow();
   });
 
   it("that are missing or no PEM are named", () => {

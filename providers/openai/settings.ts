@@ -46,7 +46,7 @@ export const settings = z
     if ((verify.by === "models") !== (verify.model === undefined)) {
       problem(["verify", "model"], verify.by === "models" ? "only for responses and chat" : "needed to make a request");
     }
-    if (verify.by === "models" && scopes !== undefined && !scopes.some((scope) => LISTS_MODELS.includes(scope))) {
+    if (verify.by === "models" && scopes?.length && !scopes.some((scope) => LISTS_MODELS.includes(scope))) {
       problem(
         ["verify"],
         "keys with these scopes may not list the models: choose by: responses or by: chat, with a model that they may use",

@@ -71,7 +71,7 @@ async function exchange(socketPath: string, route: Route, fields: object, key: s
     return readReply(incoming.statusCode ?? 0, text, socketPath);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    throw error instanceof Error && "code" in error && typeof error.code === "string" ? explain(error.code, socketPath, error) : error;
+    throw isSystemError(error) ? explain(error.code, socketPath) : error;
   }
 }
 
@@ -98,15 +98,23 @@ function readReply(status: number, text: string, socketPath: string): unknown {
   try {
     reply = JSON.parse(text);
   } catch {
-    throw new Unreachable(`what answers on ${socketPath} is no rotated daemon`, OTHER_SOCKET, true);
+    throw notOurs(socketPath);
   }
   if (status === 200) return reply;
   const { error } = (reply ?? {}) as Partial<ErrorReply>;
-  if (error === undefined) throw new Unreachable(`what answers on ${socketPath} is no rotated daemon`, OTHER_SOCKET, true);
+  if (error === undefined) throw notOurs(socketPath);
   throw new ControlError(error.code, error.message, error.hint);
 }
 
-function explain(code: string, socketPath: string, error: Error): Error {
+function notOurs(socketPath: string): Unreachable {
+  return new Unreachable(`what answers on ${socketPath} is no rotated daemon`, OTHER_SOCKET, true);
+}
+
+function isSystemError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && !(error instanceof ControlError) && "code" in error && typeof error.code === "string";
+}
+
+function explain(code: string, socketPath: string): Unreachable {
   const start = "start it with systemctl start rotated; for another socket there are --socket and ROTATED_SOCKET";
   switch (code) {
     case "ENOENT":
@@ -130,6 +138,7 @@ function explain(code: string, socketPath: string, error: Error): Error {
         false,
       );
     default:
-      return error;
+      if (code.startsWith("HPE_")) return notOurs(socketPath);
+      return new Unreachable(`cannot connect to ${socketPath}: ${code}`, OTHER_SOCKET, true);
   }
 }

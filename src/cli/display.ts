@@ -25,7 +25,7 @@ export function openDisplay(io: Io, first: RotationView, oneOfMany: boolean): Di
       if (rotation.plan !== plan) line(`↩ ${rotation.plan}: ${rotation.lastError?.message ?? "the plan has changed"}`);
       if (rotation.plan !== plan) shown.clear();
       plan = rotation.plan;
-      for (const item of rotation.checklist) {
+      for (const item of itemsOf(rotation)) {
         const text = describe(item, rotation);
         if (item.state === "ahead" || item.state === "skipped" || shown.get(item.name) === text) continue;
         shown.set(item.name, text);
@@ -38,7 +38,17 @@ export function openDisplay(io: Io, first: RotationView, oneOfMany: boolean): Di
   };
 }
 
-function describe(item: ChecklistItem, rotation: RotationView): string {
+interface Item extends Omit<ChecklistItem, "name"> {
+  readonly name: string;
+}
+
+/** The checklist; before it has begun also the step that comes first, because that can wait, too. */
+function itemsOf(rotation: RotationView): readonly Item[] {
+  const begun = rotation.checklist.some(({ state }) => state !== "ahead" && state !== "skipped");
+  return begun || rotation.outcome !== null ? rotation.checklist : [{ name: rotation.step, state: "running", text: null }];
+}
+
+function describe(item: Item, rotation: RotationView): string {
   const waits = item.state === "running" && rotation.attempts > 0 && rotation.stuck === null ? rotation.lastError : null;
   const parts = [item.text, waits && `will try again: ${waits.message}`].filter((part) => part !== null);
   return [item.name.padEnd(8), parts.join("; ")].join("  ").trimEnd();

@@ -15,6 +15,8 @@ export interface Io {
 }
 
 export function processIo(): Io {
+  // The reader of a pipe may have seen enough.
+  for (const stream of [process.stdout, process.stderr]) stream.once("error", () => process.exit());
   return {
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),

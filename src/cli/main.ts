@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { Command, CommanderError } from "commander";
 import { ControlError } from "../api.ts";
 import { ownVersion } from "../version.ts";
@@ -16,7 +15,7 @@ const DEFAULT_SOCKET = "/run/rotated/control.sock";
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const program = new Command("rotatectl");
   const socket = () => program.opts<{ socket?: string }>().socket ?? io.env["ROTATED_SOCKET"] ?? DEFAULT_SOCKET;
-  const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey ?? randomUUID();
+  const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey ?? crypto.randomUUID();
   let client: ReturnType<typeof openClient> | undefined;
   const call: Cli["client"]["call"] = (...request) => {
     client ??= openClient(socket(), key());

@@ -2,9 +2,8 @@ import type { z } from "zod";
 import type { Document, Path } from "./document.ts";
 import type { Problem } from "./error.ts";
 import { NAME } from "./pieces.ts";
-import type { Names } from "./schema.ts";
 import { schemaAt, settingsAt } from "./schema-at.ts";
-import { listNames, suggest } from "./suggest.ts";
+import { listNames, type Suggest } from "./suggest.ts";
 import { zoneNames } from "./time.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -13,7 +12,9 @@ type Issue = z.core.$ZodIssue;
 export interface Reader {
   readonly document: Document;
   readonly schema: z.ZodType;
-  readonly names: Names;
+  /** What the file calls its providers, stores and consumers. */
+  readonly names: { readonly provider: readonly string[]; readonly store: readonly string[]; readonly consumer: readonly string[] };
+  readonly suggest: Suggest;
 }
 
 /** Phrases that fit after "give", for what the schemas have no words of their own. */
@@ -52,18 +53,20 @@ export function explain(issue: Issue, reader: Reader): readonly Problem[] {
     const hint = `give ${issue.issues[0]?.message ?? "another one"}`;
     return [{ path: pathText(path), ...document.nameAt(path), message: "not a valid name", hint }];
   }
-  const rule = issue.code === "custom" ? issue.params?.["hint"] : undefined;
-  const text = rule !== undefined ? { message: issue.message, hint: String(rule) } : explainValue(issue, reader);
-  return [{ path: pathText(path), ...document.valueAt(path), ...text }];
+  return [{ path: pathText(path), ...document.valueAt(path), ...explainValue(issue, reader) }];
 }
 
 function explainValue(issue: Issue, reader: Reader): Pick<Problem, "message" | "hint"> {
   const { path } = issue;
   const value = valueAt(reader.document.value, path);
   const reference = referenceOf(issue, reader.names);
+  if (issue.code === "custom" && reference === undefined) {
+    const hint = issue.params?.["hint"] ?? descriptionOf(path, reader) ?? "docs/configuration.md says what belongs here";
+    return { message: issue.message, hint: String(hint) };
+  }
   if (!reader.document.has(path)) return { message: "is missing", hint: whatIsMissing(issue, reader, reference) };
-  if (reference !== undefined && typeof value === "string") return unknownName(value, reference);
-  if (issue.code === "invalid_union") return { message: issue.message, hint: whichBranch(issue, value) };
+  if (reference !== undefined && typeof value === "string") return unknownName(value, reference, reader.suggest);
+  if (issue.code === "invalid_union") return { message: issue.message, hint: whichBranch(issue, value, reader.suggest) };
   if (issue.code === "invalid_type") {
     const quoted = issue.message === EXPECTED["string"] && typeof value !== "object";
     const cure = `give ${issue.message}`;
@@ -73,13 +76,13 @@ function explainValue(issue: Issue, reader: Reader): Pick<Problem, "message" | "
     };
   }
   if (issue.code === "invalid_value" && typeof value === "string") {
-    const near = suggest(value, issue.values.map(String));
+    const near = reader.suggest(value, issue.values.map(String));
     if (near !== undefined) return { message: "not a valid value", hint: `did you mean "${near}"?` };
   }
   return { message: "not a valid value", hint: `give ${issue.message}` };
 }
 
-function unknownSetting(path: Path, { document, schema }: Reader): Problem {
+function unknownSetting(path: Path, { document, schema, suggest }: Reader): Problem {
   const parent = path.slice(0, -1);
   const known = settingsAt(schema, document.value, parent);
   const near = suggest(String(path.at(-1)), known);
@@ -97,42 +100,44 @@ interface Reference {
   readonly known: string;
 }
 
-function referenceOf(issue: Issue, names: Names): Reference | undefined {
+function referenceOf(issue: Issue, names: Reader["names"]): Reference | undefined {
   if (issue.code === "custom" && issue.params?.["names"] === "zones") {
     return { what: "time zone", candidates: zoneNames(), known: `give ${issue.message}` };
   }
-  if (issue.code === "custom" && issue.params?.["names"] === "providers") return named("provider", names.providers);
+  if (issue.code === "custom" && issue.params?.["names"] === "providers") return named("provider", names.provider);
   const discriminator =
     issue.code === "invalid_union" ? issue.discriminator : issue.code === "custom" ? issue.params?.["discriminator"] : undefined;
-  if (discriminator === "use") return issue.path.includes("store") ? named("store", names.stores) : named("consumer", names.consumers);
+  if (discriminator === "use") return issue.path.includes("store") ? named("store", names.store) : named("consumer", names.consumer);
   if (discriminator !== "type") return undefined;
   const candidates = "options" in issue ? (issue.options ?? []).map(String) : [];
   return { what: `type of ${String(issue.path[0]).slice(0, -1)}`, candidates, known: `one of: ${listNames(candidates)}` };
 }
 
-function named(what: string, names: ReadonlyMap<string, unknown>): Reference {
-  const candidates = [...names.keys()];
+function named(what: string, candidates: readonly string[]): Reference {
   const known =
     candidates.length === 0 ? `there are no ${what}s: add one under ${what}s` : `${what}s of this file: ${listNames(candidates)}`;
   return { what, candidates, known };
 }
 
-function unknownName(value: string, { what, candidates, known }: Reference): Pick<Problem, "message" | "hint"> {
+function unknownName(value: string, { what, candidates, known }: Reference, suggest: Suggest): Pick<Problem, "message" | "hint"> {
   const near = suggest(value, candidates);
   if (near === undefined) return { message: `no ${what} of this name`, hint: known };
   return { message: `no ${what} "${value}"`, hint: `did you mean "${near}"?` };
 }
 
-function whatIsMissing(issue: Issue, { document, schema }: Reader, reference: Reference | undefined): string {
+function whatIsMissing(issue: Issue, reader: Reader, reference: Reference | undefined): string {
   if (reference !== undefined) return reference.known;
-  const description = schemaAt(schema, document.value, issue.path)?.description;
-  const name = String(issue.path.at(-1));
-  if (issue.code === "invalid_union") return `add ${name}: ${issue.message}`;
-  return description === undefined ? `add ${name}: give ${issue.message}` : `add ${name}: ${description}`;
+  if (issue.code === "invalid_union") return `add ${String(issue.path.at(-1))}: ${issue.message}`;
+  return `add ${descriptionOf(issue.path, reader) ?? `${String(issue.path.at(-1))}: ${issue.message}`}`;
+}
+
+function descriptionOf(path: Path, { document, schema }: Reader): string | undefined {
+  const description = schemaAt(schema, document.value, path)?.description;
+  return description === undefined ? undefined : `${String(path.at(-1))}: ${description}`;
 }
 
 /** For a value that is none of several shapes. A literal where a reference to a secret is due is the case that matters. */
-function whichBranch(issue: z.core.$ZodIssueInvalidUnion, value: unknown): string {
+function whichBranch(issue: z.core.$ZodIssueInvalidUnion, value: unknown, suggest: Suggest): string {
   const branches = issue.errors.flat();
   const known = new Set(branches.flatMap(({ path }) => (typeof path[0] === "string" ? [path[0]] : [])));
   const given = typeof value === "object" && value !== null ? Object.keys(value) : [];

@@ -4,8 +4,9 @@ import { type Checked, check, ownSettings, type Parsed, type ParsedCredential, t
 import type { Config, CredentialConfig, ProviderConfig } from "./config.ts";
 import { readDocument } from "./document.ts";
 import { ConfigError, describeProblem, type Problem } from "./error.ts";
-import { describeExpected, explain } from "./explain.ts";
+import { describeExpected, explain, type Reader } from "./explain.ts";
 import { fileSchema, type Names, type Plugs } from "./schema.ts";
+import { makeSuggest } from "./suggest.ts";
 import { toTiming } from "./timing-schema.ts";
 
 const HINTS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
@@ -49,8 +50,14 @@ export function parseConfig(text: string, path: string, plugs: Plugs): Config {
   }
   const names = { providers: typesOf(value["providers"]), stores: typesOf(value["stores"]), consumers: typesOf(value["consumers"]) };
   const schema = fileSchema(plugs, names);
+  const reader: Reader = {
+    document,
+    schema,
+    names: { provider: [...names.providers.keys()], store: [...names.stores.keys()], consumer: [...names.consumers.keys()] },
+    suggest: makeSuggest(),
+  };
   const result = schema.safeParse(value, { error: describeExpected });
-  const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, { document, schema, names }));
+  const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, reader));
   const checked = check(result.data ?? whatIsRight(schema, value), document, plugs);
   const problems = [...document.problems, ...issues, ...checked.problems];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(path, inOrder(problems));

@@ -17,12 +17,12 @@ export function absolutePath() {
 
 /** A length of time that a date can be moved by. */
 export function length() {
-  return duration().refine((ms) => ms <= 10 * YEAR_MS, "at most 10 years (3650d)");
+  return duration().refine((ms) => ms <= 10 * YEAR_MS, { error: "longer than 10 years", params: { hint: "give at most 3650d" } });
 }
 
 /** A length of time that cannot be nothing. */
 export function someLength() {
-  return length().refine((ms) => ms > 0, "more than 0s");
+  return length().refine((ms) => ms > 0, { error: "no time at all", params: { hint: "give more than 0s" } });
 }
 
 export function timeZone() {
@@ -33,7 +33,10 @@ export function timeZone() {
 }
 
 export function cronExpression() {
-  return z.string().refine(isCron, 'a cron expression of five fields that comes true some day, such as "0 4 1 * *"');
+  return z.string().refine(isCron, {
+    error: "not a cron expression that comes true some day",
+    params: { hint: 'give five fields: minute, hour, day, month, day of the week, such as "0 4 1 * *"' },
+  });
 }
 
 export function timeOfDay() {

@@ -127,7 +127,8 @@ function use<Definition>(
   type Use = z.ZodType<{ readonly use: string } & Readonly<Record<string, unknown>>>;
   if (names === undefined) {
     const shapes = Object.values(definitions).map((definition) => settings(definition).safeExtend({ use: name().describe("its name") }));
-    return (shapes.length === 1 ? shapes[0] : z.union(shapes)) as unknown as Use;
+    const [first = z.looseObject({ use: name() }), ...rest] = shapes;
+    return (rest.length === 0 ? first : z.union([first, ...rest])) as unknown as Use;
   }
   const shapes = [...names].map(([used, type]) => {
     const definition = typeof type === "string" && Object.hasOwn(definitions, type) ? definitions[type] : undefined;

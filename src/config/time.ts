@@ -2,8 +2,8 @@ import { Cron } from "croner";
 import type { Schedule } from "./config.ts";
 
 const MINUTE_MS = 60_000;
-/** Enough to meet the longest gap of an expression that comes once a year or more often. */
-const TIMES_LOOKED_AT = 60;
+/** Enough to meet the longest gap of an expression that comes daily, on some days of the week, monthly or yearly. */
+const TIMES_LOOKED_AT = 14;
 
 /** To ask for a zone is slow, and thousands of credentials name the same few. */
 const knownZones = new Set<string>();

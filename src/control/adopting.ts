@@ -13,21 +13,40 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
 
   function mustBeAtRest(name: string): void {
     const open = ledger.rotations.open(name);
-    if (open !== undefined) throw new ControlError("conflict", `${name} has an open rotation (${open.plan.name})`, "wait until it is over, or say rotatectl abandon");
+    if (open !== undefined)
+      throw new ControlError(
+        "conflict",
+        `${name} has an open rotation (${open.plan.name})`,
+        "wait until it is over, or say rotatectl abandon",
+      );
   }
 
   /** The vendor's row of the key that the store holds. */
   async function findKey(name: string, secret: Secret, keyId: string | undefined, signal: AbortSignal): Promise<VendorKey> {
     const { provider } = parts.plugs().provider(credentialNamed(parts, name).provider);
     const verdict = await provider.verify(secret, signal);
-    if (verdict === "refused") throw new ControlError("conflict", `the vendor refuses the value that the store of ${name} holds`, "put a key there that works, then adopt it");
+    if (verdict === "refused")
+      throw new ControlError(
+        "conflict",
+        `the vendor refuses the value that the store of ${name} holds`,
+        "put a key there that works, then adopt it",
+      );
     const identified = await provider.identify(secret, signal);
     if (keyId === undefined) {
       if (identified !== undefined) return identified;
-      throw new ControlError("conflict", `the vendor's list does not tell which key the store of ${name} holds`, `look it up in the vendor's console, then: rotatectl adopt ${name} --key-id ID`);
+      throw new ControlError(
+        "conflict",
+        `the vendor's list does not tell which key the store of ${name} holds`,
+        `look it up in the vendor's console, then: rotatectl adopt ${name} --key-id ID`,
+      );
     }
     const listed = (await provider.list(signal)).find(({ id }) => id === keyId);
-    if (listed === undefined) throw new ControlError("conflict", `the vendor lists no key ${keyId}`, "the admin credential sees one project only: is it the right one?");
+    if (listed === undefined)
+      throw new ControlError(
+        "conflict",
+        `the vendor lists no key ${keyId}`,
+        "the admin credential sees one project only: is it the right one?",
+      );
     if (identified !== undefined && identified.id !== keyId) {
       throw new ControlError("conflict", `the store of ${name} holds ${identified.id}, not ${keyId}`, `rotatectl adopt ${name}`);
     }
@@ -39,7 +58,11 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       .byVendorId(provider, key.id)
       .find((row) => row.credential !== name && row.stage !== "dead" && ledger.credentials.get(row.credential)?.retiredAt == null);
     if (holder === undefined) return;
-    throw new ControlError("conflict", `credential ${holder.credential} already holds ${key.id}`, "give each credential a key of its own, or retire the other one");
+    throw new ControlError(
+      "conflict",
+      `credential ${holder.credential} already holds ${key.id}`,
+      "give each credential a key of its own, or retire the other one",
+    );
   }
 
   return {
@@ -49,7 +72,12 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const call = AbortSignal.any([signal, clock.deadline(parts.config().timing.callTimeoutMs * 4)]);
       const store = parts.plugs().store(credential);
       const secret = await store.read("current", call);
-      if (secret === undefined) throw new ControlError("conflict", `the store of ${name} is empty: there is nothing to adopt`, `make its first key with: rotatectl rotate ${name}`);
+      if (secret === undefined)
+        throw new ControlError(
+          "conflict",
+          `the store of ${name} is empty: there is nothing to adopt`,
+          `make its first key with: rotatectl rotate ${name}`,
+        );
       const fingerprint = secret.fingerprint(parts.fingerprintKey);
       const known = ledger.keys.all(name).findLast((key) => key.fingerprint === fingerprint && key.stage !== "dead");
       if (known?.stage === "current") return bringBack(known, actor);
@@ -74,7 +102,11 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const key = ledger.keys.live(name).find(({ stage }) => stage === "current");
       if (key === undefined) throw new Error("the adopted key is not in the ledger");
       const rest = before === undefined ? "" : `; the next rotation makes ${before.vendorId} dead`;
-      return { credential: name, key: keyView(key, now), message: `${found.id} is under management; nothing was changed at the vendor${rest}` };
+      return {
+        credential: name,
+        key: keyView(key, now),
+        message: `${found.id} is under management; nothing was changed at the vendor${rest}`,
+      };
     },
 
     async retire({ name }, { actor }) {
@@ -84,10 +116,16 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const debts = ledger.keys.live(name).filter(({ stage }) => stage !== "current");
       if (debts.length > 0) {
         const ids = debts.map(({ vendorId }) => vendorId).join(", ");
-        throw new ControlError("conflict", `${name} has keys that are not dead yet: ${ids}`, `a rotation makes them dead: rotatectl rotate ${name}`);
+        throw new ControlError(
+          "conflict",
+          `${name} has keys that are not dead yet: ${ids}`,
+          `a rotation makes them dead: rotatectl rotate ${name}`,
+        );
       }
       const current = ledger.keys.live(name).find(({ stage }) => stage === "current");
-      ledger.record(name, [{ code: "retired", detail: { actor, keyId: current?.vendorId ?? null } }], () => ledger.credentials.retire(name, clock.now()));
+      ledger.record(name, [{ code: "retired", detail: { actor, keyId: current?.vendorId ?? null } }], () =>
+        ledger.credentials.retire(name, clock.now()),
+      );
       scheduler.touch(name);
       const message =
         current === undefined
@@ -100,7 +138,9 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
   function bringBack(key: Key, actor: string) {
     const retired = ledger.credentials.get(key.credential)?.retiredAt != null;
     if (retired) {
-      ledger.record(key.credential, [{ code: "adopted", detail: { keyId: key.vendorId, actor } }], () => ledger.credentials.retire(key.credential, null));
+      ledger.record(key.credential, [{ code: "adopted", detail: { keyId: key.vendorId, actor } }], () =>
+        ledger.credentials.retire(key.credential, null),
+      );
       scheduler.touch(key.credential);
     }
     const message = retired ? `${key.vendorId} is under management again` : `${key.vendorId} is under management already`;

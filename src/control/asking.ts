@@ -19,7 +19,10 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
     } catch (error) {
       if (error instanceof AdapterError) return { subject, findings: [{ code: error.code, message: error.message, cure: error.hint }] };
       if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
-      return { subject, findings: [{ code: "timeout", message: `${subject.name}: no answer in time`, cure: "is it running and reachable?" }] };
+      return {
+        subject,
+        findings: [{ code: "timeout", message: `${subject.name}: no answer in time`, cure: "is it running and reachable?" }],
+      };
     }
   }
 
@@ -37,9 +40,17 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const call = within(signal, parts.config().timing.callTimeoutMs);
       await store.preflight(call);
       const secret = await store.read("current", call);
-      const known = secret !== undefined && ledger.keys.all(credential.name).some(({ fingerprint }) => fingerprint === secret.fingerprint(parts.fingerprintKey));
+      const known =
+        secret !== undefined &&
+        ledger.keys.all(credential.name).some(({ fingerprint }) => fingerprint === secret.fingerprint(parts.fingerprintKey));
       if (secret === undefined || known) return [];
-      return [{ code: "foreign", message: `${credential.name}: the store holds a value that rotated neither wrote nor adopted`, cure: `rotatectl adopt ${credential.name}` }];
+      return [
+        {
+          code: "foreign",
+          message: `${credential.name}: the store holds a value that rotated neither wrote nor adopted`,
+          cure: `rotatectl adopt ${credential.name}`,
+        },
+      ];
     });
 
   async function askConsumers(credential: CredentialConfig, signal: AbortSignal) {
@@ -61,7 +72,11 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
     async plan({ name }, { signal }) {
       const credential = credentialNamed(parts, name);
       const plan = planFor(ledger, credential, { now: false, at: clock.now() });
-      const asked = [await askProvider(credential.provider, signal), await askStore(credential, signal), ...(await askConsumers(credential, signal))];
+      const asked = [
+        await askProvider(credential.provider, signal),
+        await askStore(credential, signal),
+        ...(await askConsumers(credential, signal)),
+      ];
       const debts = ledger.keys.live(name).filter(({ stage }) => stage === "retiring");
       const notes = debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`);
       return {
@@ -69,7 +84,10 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
         plan: plan.name,
         effects: plan.steps.flatMap((step) => effectsOf(parts, credential, step, plan.overlapMs)),
         findings: asked.flatMap(({ findings }) => findings),
-        notes: plan.name === "initial" ? ["no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt", ...notes] : notes,
+        notes:
+          plan.name === "initial"
+            ? ["no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt", ...notes]
+            : notes,
       };
     },
 
@@ -86,11 +104,16 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
 
     async pair({ consumer }, { signal }) {
       if (parts.config().consumers[consumer] === undefined) {
-        throw new ControlError("unknownConsumer", `no consumer "${consumer}"`, `there are: ${Object.keys(parts.config().consumers).join(", ")}`);
+        throw new ControlError(
+          "unknownConsumer",
+          `no consumer "${consumer}"`,
+          `there are: ${Object.keys(parts.config().consumers).join(", ")}`,
+        );
       }
       const user = Object.values(parts.config().credentials).find(({ consumers }) => consumers.some(({ use }) => use === consumer));
       const use = user?.consumers.find((entry) => entry.use === consumer);
-      if (user === undefined || use === undefined) throw new ControlError("conflict", `no credential uses consumer ${consumer}`, "add it to a credential first");
+      if (user === undefined || use === undefined)
+        throw new ControlError("conflict", `no credential uses consumer ${consumer}`, "add it to a credential first");
       const plug = parts.plugs().consumer(user.name, use).consumer;
       if (plug.pair === undefined) return { consumer, paired: true, message: "this kind of consumer needs no pairing" };
       return { consumer, ...(await plug.pair(within(signal, parts.config().timing.proveTimeoutMs))) };
@@ -133,9 +156,17 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
     case "validate":
       return consumers("prove");
     case "drain":
-      return [one("credential", credential.name, `waits ${Math.round(overlapMs / 1000)} s, for older runs, and until the vendor sees the old key idle`)];
+      return [
+        one(
+          "credential",
+          credential.name,
+          `waits ${Math.round(overlapMs / 1000)} s, for older runs, and until the vendor sees the old key idle`,
+        ),
+      ];
     case "disable":
-      return parts.plugs().provider(credential.provider).provider.setEnabled === undefined ? [] : [...provider("switches the old key off"), ...consumers("prove")];
+      return parts.plugs().provider(credential.provider).provider.setEnabled === undefined
+        ? []
+        : [...provider("switches the old key off"), ...consumers("prove")];
     case "revoke":
       return provider(vendor?.revoke ?? "deletes the old key", { irreversible: true });
     case "confirm":

@@ -1,5 +1,5 @@
-import type { Config, CredentialConfig } from "../config/config.ts";
 import { ControlError } from "../api.ts";
+import type { Config, CredentialConfig } from "../config/config.ts";
 import type { Clock } from "../contract/world.ts";
 import type { Plugs } from "../plugs.ts";
 import type { Engine, EngineParts } from "../rotation/engine.ts";
@@ -24,6 +24,11 @@ export function credentialNamed(parts: Pick<DaemonParts, "config">, name: string
   const credential = parts.config().credentials[name];
   if (credential !== undefined) return credential;
   const known = Object.keys(parts.config().credentials);
-  const hint = known.length === 0 ? "the configuration has no credentials" : known.length <= 10 ? `there are: ${known.join(", ")}` : "rotatectl status lists them";
+  const hint =
+    known.length === 0
+      ? "the configuration has no credentials"
+      : known.length <= 10
+        ? `there are: ${known.join(", ")}`
+        : "rotatectl status lists them";
   throw new ControlError("unknownCredential", `no credential "${name}"`, hint);
 }

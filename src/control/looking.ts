@@ -48,10 +48,14 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
       return {
         ...statusOf(credential),
         consumers: credential.consumers.map(({ use }) => use),
-        schedule: schedule === undefined ? null : "every" in schedule ? `every ${schedule.every / 1000} s` : `${schedule.cron} ${schedule.zone}`,
+        schedule:
+          schedule === undefined ? null : "every" in schedule ? `every ${schedule.every / 1000} s` : `${schedule.cron} ${schedule.zone}`,
         window: credential.window ?? null,
         overlapMs: credential.overlapMs,
-        keys: ledger.keys.all(name).reverse().map((key) => keyView(key, clock.now())),
+        keys: ledger.keys
+          .all(name)
+          .reverse()
+          .map((key) => keyView(key, clock.now())),
         openIntents: ledger.keys.openIntents(name).map(({ label, announcedAt }) => ({ label, announcedAt })),
       };
     },

@@ -9,12 +9,21 @@ import { rotationView } from "./views.ts";
 export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse" | "pause" | "resume" | "cancel" | "retry" | "abandon"> {
   const { ledger, engine, scheduler, clock } = parts;
 
-  function start(credential: CredentialConfig, ask: Ask, options: { now: boolean; reason: string | null; rehearsal?: boolean; key: string | null }): StartedRotation {
+  function start(
+    credential: CredentialConfig,
+    ask: Ask,
+    options: { now: boolean; reason: string | null; rehearsal?: boolean; key: string | null },
+  ): StartedRotation {
     const state = ledger.credentials.get(credential.name);
-    if (state?.retiredAt != null) throw new ControlError("conflict", `${credential.name} was retired`, `bring it back with: rotatectl adopt ${credential.name}`);
+    if (state?.retiredAt != null)
+      throw new ControlError("conflict", `${credential.name} was retired`, `bring it back with: rotatectl adopt ${credential.name}`);
     if (state?.pausedAt != null) throw new ControlError("conflict", `${credential.name} is paused`, `rotatectl resume ${credential.name}`);
     if (options.rehearsal === true && !ledger.keys.live(credential.name).some(({ stage }) => stage === "current")) {
-      throw new ControlError("conflict", `${credential.name} has no key yet to rehearse the replacement of`, "adopt one, or make the first one with rotatectl rotate");
+      throw new ControlError(
+        "conflict",
+        `${credential.name} has no key yet to rehearse the replacement of`,
+        "adopt one, or make the first one with rotatectl rotate",
+      );
     }
     const at = clock.now();
     const { rotation, started } = ledger.start({
@@ -33,7 +42,10 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
   /** `--now` on a rotation that is open: its waits are cut and its overlap ends. */
   function hurry(rotation: Rotation, { actor }: Ask): void {
     ledger.commit(rotation, {
-      rotation: { plan: { ...rotation.plan, now: true, overlapMs: 0, preflightUntil: null }, ...(rotation.dueAt === null ? {} : { dueAt: clock.now() }) },
+      rotation: {
+        plan: { ...rotation.plan, now: true, overlapMs: 0, preflightUntil: null },
+        ...(rotation.dueAt === null ? {} : { dueAt: clock.now() }),
+      },
       events: [{ code: "operatorSaid", detail: { said: "rotate --now", actor } }],
     });
   }
@@ -45,7 +57,8 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
     throw new ControlError("conflict", `${name} has no open rotation`, `rotatectl history ${name} shows the last one`);
   }
 
-  const named = (which: Which): string[] => ("all" in which ? Object.keys(parts.config().credentials) : [credentialNamed(parts, which.name).name]);
+  const named = (which: Which): string[] =>
+    "all" in which ? Object.keys(parts.config().credentials) : [credentialNamed(parts, which.name).name];
 
   function setPaused(which: Which, paused: boolean, { actor }: Ask) {
     const credentials = named(which).map((name) => {
@@ -101,7 +114,10 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
         events: [{ code: "operatorSaid", detail: { said: "cancel", actor: ask.actor } }],
       });
       scheduler.touch(name);
-      return { rotation: rotationView(ledger, after), message: "the way back begins: the key that served goes on serving, the new one is made dead" };
+      return {
+        rotation: rotationView(ledger, after),
+        message: "the way back begins: the key that served goes on serving, the new one is made dead",
+      };
     },
 
     async retry({ name }, ask) {
@@ -123,14 +139,25 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       const left = ledger.keys.live(name).filter(({ stage }) => stage === "pending");
       const after = ledger.commit(rotation, {
         keys: left.map(({ id }) => ({ id, set: { stage: "retiring" } })),
-        rotation: { outcome: "abandoned", endedAt: clock.now(), dueAt: null, stuckReason: null, stuckHint: null, cancelRequested: false, memo: {} },
+        rotation: {
+          outcome: "abandoned",
+          endedAt: clock.now(),
+          dueAt: null,
+          stuckReason: null,
+          stuckHint: null,
+          cancelRequested: false,
+          memo: {},
+        },
         events: [
           { code: "operatorSaid", detail: { said: "abandon", actor: ask.actor } },
           { code: "ended", detail: { outcome: "abandoned" } },
         ],
       });
       scheduler.touch(name);
-      const debts = ledger.keys.live(name).filter(({ stage }) => stage === "retiring").map(({ vendorId }) => vendorId);
+      const debts = ledger.keys
+        .live(name)
+        .filter(({ stage }) => stage === "retiring")
+        .map(({ vendorId }) => vendorId);
       const rest = debts.length === 0 ? "nothing is left over" : `the next rotation makes ${debts.join(", ")} dead`;
       return { rotation: rotationView(ledger, after), message: `nobody was called; ${rest}` };
     },
@@ -140,12 +167,21 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
 function mayCancel({ ledger }: DaemonParts, rotation: Rotation): void {
   const { credential } = rotation;
   if (rotation.outcome !== null) throw new ControlError("conflict", `${credential}: the rotation has ended (${rotation.outcome})`);
-  if (rotation.plan.wayBack) throw new ControlError("conflict", `${credential}: the rotation is on its way back already`, `rotatectl show ${credential}`);
+  if (rotation.plan.wayBack)
+    throw new ControlError("conflict", `${credential}: the rotation is on its way back already`, `rotatectl show ${credential}`);
   const old = rotation.old === null ? undefined : ledger.keys.get(rotation.old);
   if (old === undefined) {
-    throw new ControlError("conflict", `${credential}: no key served before this rotation, so there is nothing to go back to`, `rotatectl abandon ${credential}`);
+    throw new ControlError(
+      "conflict",
+      `${credential}: no key served before this rotation, so there is nothing to go back to`,
+      `rotatectl abandon ${credential}`,
+    );
   }
   if (old.disabledAt !== null || old.revokeAnnouncedAt !== null || old.stage === "dead") {
-    throw new ControlError("conflict", `${credential}: the old key ${old.vendorId} is off already`, "it goes forward only; rotatectl retry or abandon");
+    throw new ControlError(
+      "conflict",
+      `${credential}: the old key ${old.vendorId} is off already`,
+      "it goes forward only; rotatectl retry or abandon",
+    );
   }
 }

@@ -41,7 +41,10 @@ function checklist(rotation: Rotation, events: readonly Event[]): ChecklistItem[
   const begun = reached === null ? -1 : CHECKLIST.indexOf(reached);
   const since = events.findLast((event) => event.code === "planChanged" && "plan" in event.detail)?.id ?? 0;
   return CHECKLIST.map((name, index) => {
-    const text = said(name, events.filter((event) => event.id > since));
+    const text = said(
+      name,
+      events.filter((event) => event.id > since),
+    );
     return { name, state: stateOf(rotation, planned.includes(name), index, begun), text };
   });
 }
@@ -56,7 +59,9 @@ function stateOf(rotation: Rotation, planned: boolean, index: number, begun: num
 }
 
 function said(name: Checklist, events: readonly Event[]): string | null {
-  const clauses = events.flatMap((event) => (event.step !== null && STEPS[event.step].checklist === name ? (CLAUSES[event.code]?.(event.detail) ?? []) : []));
+  const clauses = events.flatMap((event) =>
+    event.step !== null && STEPS[event.step].checklist === name ? (CLAUSES[event.code]?.(event.detail) ?? []) : [],
+  );
   return clauses.length === 0 ? null : [...new Set(clauses)].join(", ");
 }
 

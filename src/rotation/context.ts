@@ -85,8 +85,8 @@ export interface Problem {
 
 /** Where a rotation goes after a step. The engine turns it into one commit. */
 export type Answer = Writes &
+  /** The next step of the plan, which finds `memo` if it is given. */
   (
-    /** The next step of the plan, which finds `memo` if it is given. */
     | { readonly go: "next"; readonly memo?: Readonly<Record<string, unknown>> }
     /** The same step again at `at`; `memo` replaces what it remembers. With a `problem` it counts as an attempt that failed. */
     | { readonly go: "again"; readonly at: number; readonly memo?: Readonly<Record<string, unknown>>; readonly problem?: Problem }

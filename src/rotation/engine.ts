@@ -1,5 +1,5 @@
-import type { Logger } from "pino";
 import pRetry from "p-retry";
+import type { Logger } from "pino";
 import type { Config, CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Clock } from "../contract/world.ts";
@@ -125,7 +125,11 @@ export function createEngine(parts: EngineParts) {
     if (!(error instanceof AdapterError)) {
       log.error({ err: error, rotation: rotation.id, step: rotation.step }, "a bug: the step failed in a way that nobody foresaw");
       const text = "an unexpected error, which is a bug of rotated; the log has it";
-      return { go: "stuck", at: now + waitBefore(Number.MAX_SAFE_INTEGER, timing, error), problem: { code: "bug", text, hint: "report it with the log; it is tried again by itself" } };
+      return {
+        go: "stuck",
+        at: now + waitBefore(Number.MAX_SAFE_INTEGER, timing, error),
+        problem: { code: "bug", text, hint: "report it with the log; it is tried again by itself" },
+      };
     }
     const problem = asProblem(error);
     if (error.retry) return { go: "again", at: now + waitBefore(rotation.attempts, timing, error), problem };

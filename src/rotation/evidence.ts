@@ -44,8 +44,16 @@ export async function proveAll(context: StepContext, target: Key, secret: Secret
 function onlyAnswered(context: StepContext, plug: ConsumerPlug, seen: "no" | "never told"): Problem {
   const text = `${plug.name}: a request succeeded, but nothing shows which key served it`;
   return seen === "never told"
-    ? { code: "unproven", text, hint: `${context.provider.name} does not tell when a key was last used: let the validate command answer with its hmac` }
-    : { code: "unproven", text, hint: `it waits until the vendor has seen the new key used; or let the validate command answer with its hmac, or set acceptAnswered on consumer ${plug.name}` };
+    ? {
+        code: "unproven",
+        text,
+        hint: `${context.provider.name} does not tell when a key was last used: let the validate command answer with its hmac`,
+      }
+    : {
+        code: "unproven",
+        text,
+        hint: `it waits until the vendor has seen the new key used; or let the validate command answer with its hmac, or set acceptAnswered on consumer ${plug.name}`,
+      };
 }
 
 /** Whether the vendor saw the key used by others than us. */
@@ -58,7 +66,9 @@ async function vendorSawUse(context: StepContext, key: Key): Promise<"yes" | "no
 }
 
 /** Whether the vendor saw a promoted debt idle since `validate` ended. */
-export type Idleness = { readonly idle: true; readonly listed: boolean } | { readonly idle: false; readonly askAt: number; readonly text: string };
+export type Idleness =
+  | { readonly idle: true; readonly listed: boolean }
+  | { readonly idle: false; readonly askAt: number; readonly text: string };
 
 /** Asks the vendor when a debt was last used, not counting our own probes, once its lag has passed. */
 export async function idleness(context: StepContext, debt: Key): Promise<Idleness> {
@@ -74,7 +84,11 @@ export async function idleness(context: StepContext, debt: Key): Promise<Idlenes
   const usedAt = row.lastUsedAt?.getTime() ?? 0;
   const ours = Math.max(validatedAt, debt.probedAt ?? 0) + lastUsed.precisionMs;
   if (usedAt <= ours) return { idle: true, listed: true };
-  return { idle: false, askAt: now + Math.max(context.timing.pollMs, lastUsed.lagMs / 4), text: `${debt.vendorId} was still used at ${new Date(usedAt).toISOString()}` };
+  return {
+    idle: false,
+    askAt: now + Math.max(context.timing.pollMs, lastUsed.lagMs / 4),
+    text: `${debt.vendorId} was still used at ${new Date(usedAt).toISOString()}`,
+  };
 }
 
 /** Names of runs, by consumer. */
@@ -95,10 +109,7 @@ export function nameRuns(runs: Runs): string {
 }
 
 /** The runs of all consumers that may still use a key from before the reload; `"tooEarly"` while it cannot be told. */
-export async function busyRuns(
-  context: StepContext,
-  earlier: Runs | undefined,
-): Promise<Runs | "tooEarly"> {
+export async function busyRuns(context: StepContext, earlier: Runs | undefined): Promise<Runs | "tooEarly"> {
   const { reloadedAt } = context.rotation;
   if (reloadedAt === null) return {};
   const busy: Record<string, readonly string[]> = {};

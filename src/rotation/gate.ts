@@ -52,15 +52,24 @@ async function whyClosed(context: StepContext, debt: Key): Promise<Answer | unde
 async function neverServed(context: StepContext, debt: Key): Promise<Answer | undefined> {
   const store = await storeHolds(context);
   if (store.what !== "ours" || store.key.id !== debt.id) return undefined;
-  return stuckAtGate(context, `the store holds ${debt.vendorId}, which was never promoted`, "put the value back that belongs there, then: rotatectl retry");
+  return stuckAtGate(
+    context,
+    `the store holds ${debt.vendorId}, which was never promoted`,
+    "put the value back that belongs there, then: rotatectl retry",
+  );
 }
 
 async function successorServes(context: StepContext, debt: Key): Promise<Answer | undefined> {
   const { target } = context;
-  if (target === undefined) return stuckAtGate(context, `no key serves in the place of ${debt.vendorId}`, "rotatectl abandon, then rotate again");
+  if (target === undefined)
+    return stuckAtGate(context, `no key serves in the place of ${debt.vendorId}`, "rotatectl abandon, then rotate again");
   const secret = await secretOf(context, target);
   if (secret === undefined) {
-    return retreat(context, "lost", { code: "secretLost", text: `the secret of ${target.vendorId} is no longer in the store's keep`, hint: "another key is made" });
+    return retreat(context, "lost", {
+      code: "secretLost",
+      text: `the secret of ${target.vendorId} is no longer in the store's keep`,
+      hint: "another key is made",
+    });
   }
 
   // The consumers first: they take longest, and the rest must be fresh when the call leaves.
@@ -80,13 +89,18 @@ async function successorServes(context: StepContext, debt: Key): Promise<Answer 
   }
   if (evidence.by.some(({ grade }) => grade !== "value")) {
     const idle = await idleness(context, debt);
-    if (!idle.idle) return { go: "again", at: idle.askAt, problem: { code: "notIdle", text: idle.text, hint: "find who still uses the old key" } };
+    if (!idle.idle)
+      return { go: "again", at: idle.askAt, problem: { code: "notIdle", text: idle.text, hint: "find who still uses the old key" } };
   }
 
   const store = await storeHolds(context);
   if (store.what !== "ours" || store.key.id !== target.id) return promoteAgain(context);
   if ((await askVendor(context, target, secret)) === "refused") {
-    const answer = await retreat(context, "refused", { code: "refused", text: `the vendor refuses ${target.vendorId}`, hint: "look at the key at the vendor" });
+    const answer = await retreat(context, "refused", {
+      code: "refused",
+      text: `the vendor refuses ${target.vendorId}`,
+      hint: "look at the key at the vendor",
+    });
     return { ...answer, keys: [...(answer.keys ?? []), probed(context, target)] };
   }
   return undefined;
@@ -94,9 +108,18 @@ async function successorServes(context: StepContext, debt: Key): Promise<Answer 
 
 function promoteAgain(context: StepContext): Answer {
   if (context.plan.steps.includes("promote")) return { go: "step", step: "promote", why: "the store does not hold the target" };
-  return stuckAtGate(context, "the store does not hold the key that serves", "put the value back that belongs there, then: rotatectl retry");
+  return stuckAtGate(
+    context,
+    "the store does not hold the key that serves",
+    "put the value back that belongs there, then: rotatectl retry",
+  );
 }
 
 function stuckAtGate(context: StepContext, text: string, hint: string): Answer {
-  return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "gate", text, hint }, events: [{ code: "gateClosed", detail: { text } }] };
+  return {
+    go: "stuck",
+    at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0),
+    problem: { code: "gate", text, hint },
+    events: [{ code: "gateClosed", detail: { text } }],
+  };
 }

@@ -1,5 +1,5 @@
-import { AdapterError } from "../contract/errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
+import { AdapterError } from "../contract/errors.ts";
 import type { Call, Key, Rotation } from "../model.ts";
 import type { StepContext } from "./context.ts";
 import type { EngineParts } from "./engine.ts";

@@ -5,7 +5,10 @@ import type { Key } from "../model.ts";
 import type { Answer, Problem, StepContext } from "./context.ts";
 
 /** What the store's current value is: nothing, a key of ours, or a stranger's. */
-export type StoreHolds = { readonly what: "nothing" } | { readonly what: "ours"; readonly key: Key; readonly secret: Secret } | { readonly what: "foreign"; readonly secret: Secret };
+export type StoreHolds =
+  | { readonly what: "nothing" }
+  | { readonly what: "ours"; readonly key: Key; readonly secret: Secret }
+  | { readonly what: "foreign"; readonly secret: Secret };
 
 /** Reads the store's current value and finds the key in the ledger by its fingerprint. */
 export async function storeHolds(context: StepContext): Promise<StoreHolds> {

@@ -19,7 +19,10 @@ export async function settleIntents(context: StepContext, wanted: boolean): Prom
   const listed = (await context.call((signal) => provider.list(signal))).filter((key) => key.label === intent.label);
   if (listed.length > 1) {
     const text = `${context.provider.name}: ${listed.length} keys are called ${intent.label}, and only one can be ours`;
-    return { go: "stuck", problem: { code: "ambiguousLabel", text, hint: "delete those at the vendor that nobody uses, then: rotatectl retry" } };
+    return {
+      go: "stuck",
+      problem: { code: "ambiguousLabel", text, hint: "delete those at the vendor that nobody uses, then: rotatectl retry" },
+    };
   }
   const found = listed[0];
   if (found !== undefined) return takeIn(context, intent, found, wanted);
@@ -51,7 +54,11 @@ async function takeIn(context: StepContext, intent: Intent, found: VendorKey, wa
 }
 
 /** A vendor's key as a new row of the ledger, before anything was done with it. */
-export function ledgerKey(context: Pick<StepContext, "credential" | "provider">, key: VendorKey, version: string): Omit<NewKey, "fingerprint" | "stage"> {
+export function ledgerKey(
+  context: Pick<StepContext, "credential" | "provider">,
+  key: VendorKey,
+  version: string,
+): Omit<NewKey, "fingerprint" | "stage"> {
   return {
     credential: context.credential.name,
     provider: context.provider.name,

@@ -31,7 +31,10 @@ function onward(rotation: Rotation, answer: Answer, timing: Timing, now: number)
       const done = { code: "stepDone", detail: { tookMs: now - rotation.stepSince } } as const;
       if (next !== undefined) return { patch: { ...fresh, step: next, memo: answer.memo ?? {} }, events: [done] };
       const outcome = answer.rotation?.endsAs ?? rotation.endsAs;
-      return { patch: { ...ENDED, outcome, endedAt: now }, events: [done, { code: "ended", detail: { outcome, tookMs: now - rotation.startedAt } }] };
+      return {
+        patch: { ...ENDED, outcome, endedAt: now },
+        events: [done, { code: "ended", detail: { outcome, tookMs: now - rotation.startedAt } }],
+      };
     }
     case "step":
       return { patch: { ...fresh, step: answer.step }, events: [{ code: "planChanged", detail: { step: answer.step, why: answer.why } }] };
@@ -53,13 +56,19 @@ function onward(rotation: Rotation, answer: Answer, timing: Timing, now: number)
       if (problem === undefined) return { patch: { ...UNSTUCK, dueAt: answer.at, memo }, events: [] };
       const tell = now - rotation.stepSince >= timing.tellAfterMs;
       const events: EventDraft[] = [];
-      if (rotation.lastError !== problem.text) events.push({ code: "waiting", detail: { ...described(problem), retryInMs: answer.at - now } });
+      if (rotation.lastError !== problem.text)
+        events.push({ code: "waiting", detail: { ...described(problem), retryInMs: answer.at - now } });
       if (tell && rotation.stuckReason === null) events.push({ code: "stuck", detail: described(problem) });
       return { patch: { ...(tell ? stuckFor(problem) : UNSTUCK), ...attempt(rotation, problem), dueAt: answer.at, memo }, events };
     }
   }
 }
 
-const described = (problem: Problem | undefined) => (problem === undefined ? {} : { why: problem.code, text: problem.text, hint: problem.hint });
+const described = (problem: Problem | undefined) =>
+  problem === undefined ? {} : { why: problem.code, text: problem.text, hint: problem.hint };
 const stuckFor = (problem: Problem) => ({ stuckReason: problem.text, stuckHint: problem.hint });
-const attempt = (rotation: Rotation, problem: Problem) => ({ attempts: rotation.attempts + 1, lastCode: problem.code, lastError: problem.text });
+const attempt = (rotation: Rotation, problem: Problem) => ({
+  attempts: rotation.attempts + 1,
+  lastCode: problem.code,
+  lastError: problem.text,
+});

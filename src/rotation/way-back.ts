@@ -17,7 +17,8 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
   if (plan.wayBack) return forward(context, why, problem);
   const waiting = awaitOpenCalls(context);
   if (waiting !== undefined) return waiting;
-  if (old === undefined || old.stage === "dead" || old.disabledAt !== null || old.revokeAnnouncedAt !== null) return forward(context, why, problem);
+  if (old === undefined || old.stage === "dead" || old.disabledAt !== null || old.revokeAnnouncedAt !== null)
+    return forward(context, why, problem);
 
   const secret = await secretOf(context, old);
   if (secret === undefined) return forward(context, why, problem);
@@ -76,7 +77,10 @@ function forward(context: StepContext, why: Why, problem: Problem): Answer {
   return {
     go: "stuck",
     at: clock.now() + longest,
-    problem: { ...problem, hint: `${problem.hint}; the old key is no longer good, so there is no way back: it is tried again by itself, or say rotatectl abandon` },
+    problem: {
+      ...problem,
+      hint: `${problem.hint}; the old key is no longer good, so there is no way back: it is tried again by itself, or say rotatectl abandon`,
+    },
     ...(context.rotation.cancelRequested ? { rotation: { cancelRequested: false } } : {}),
   };
 }

@@ -37,7 +37,9 @@ export function openDatabase(path: string, migrations: URL): Db {
 }
 
 function migrate(db: Db, path: string, directory: URL): void {
-  const files = readdirSync(directory).filter((name) => name.endsWith(".sql")).sort();
+  const files = readdirSync(directory)
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
   const applied = db.pragma("user_version", { simple: true }) as number;
   if (applied > files.length) {
     throw new DatabaseError(
@@ -63,10 +65,8 @@ const CURES: readonly { code: RegExp; why: string; hint: string }[] = [
   { code: /^SQLITE_IOERR/, why: "the disk reports an error", hint: "look at the kernel's log, then start again" },
 ];
 
-function explain(error: unknown, path: string): Error {
-  if (error instanceof DatabaseError || !(error instanceof Error)) return error as Error;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const cure = CURES.find((row) => row.code.test(code));
-  if (cure === undefined) return code === "" && !(error instanceof TypeError) ? error : new DatabaseError(`${path}: ${error.message}`, "look at the path and its permissions", { cause: error });
-  return new DatabaseError(`${path}: cannot open the ledger: ${cure.why}`, cure.hint, { cause: error });
+function explain(error: unknown, path: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  const { why, hint } = CURES.find(({ code }) => code.test(error.code)) ?? { why: error.message, hint: "look at the path and its permissions" };
+  return new DatabaseError(`${path}: cannot open the ledger: ${why}`, hint, { cause: error });
 }

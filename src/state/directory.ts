@@ -18,7 +18,11 @@ export function openStateDirectory(path: string, random: (bytes: number) => Uint
     return { database: join(path, "rotated.db"), ...openKey(join(path, "fingerprint.key"), path, random) };
   } catch (error) {
     if (error instanceof DatabaseError || !(error instanceof Error)) throw error;
-    throw new DatabaseError(`${path}: cannot use the state directory: ${codeOf(error)}`, "look at its owner and mode, and whether the disk is full or read-only", { cause: error });
+    throw new DatabaseError(
+      `${path}: cannot use the state directory: ${codeOf(error)}`,
+      "look at its owner and mode, and whether the disk is full or read-only",
+      { cause: error },
+    );
   }
 }
 
@@ -27,7 +31,8 @@ const codeOf = (error: Error) => ("code" in error ? String(error.code) : error.m
 function openKey(file: string, directory: string, random: (bytes: number) => Uint8Array): { fingerprintKey: Uint8Array; isNew: boolean } {
   const found = readIfThere(file);
   if (found !== undefined) {
-    if (!/^[0-9a-f]{64}\n?$/.test(found)) throw new DatabaseError(`${file}: not a fingerprint key`, "restore it from the backup that the ledger is from");
+    if (!/^[0-9a-f]{64}\n?$/.test(found))
+      throw new DatabaseError(`${file}: not a fingerprint key`, "restore it from the backup that the ledger is from");
     return { fingerprintKey: Buffer.from(found.trim(), "hex"), isNew: false };
   }
   const fingerprintKey = random(32);

@@ -124,7 +124,14 @@ export function openLedger(db: Db, clock: { now(): number }) {
           if (key === undefined) throw new Error(`a ${call.kind} call needs its key`);
           keys.update(key.id, BEGUN[call.kind](key, at));
         }
-        const row = { credential, kind: call.kind, label: call.label ?? null, key: call.key ?? null, announcedAt: at, openUntil: call.openUntil };
+        const row = {
+          credential,
+          kind: call.kind,
+          label: call.label ?? null,
+          key: call.key ?? null,
+          announcedAt: at,
+          openUntil: call.openUntil,
+        };
         return { ...row, id: keys.insertCall({ ...row, rotation: rotation.id }), answeredAt: null };
       });
     },

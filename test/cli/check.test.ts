@@ -5,7 +5,7 @@ import { openBench } from "./run.ts";
 
 const GOOD = `
 providers:
-  openai: { type: openai, project: proj_123, serviceAccount: user-1, adminKey: { credential: openai-admin } }
+  openai: { type: openai, project: proj_123, adminKey: { credential: openai-admin } }
 stores:
   local: { type: file }
 consumers:
@@ -52,6 +52,17 @@ test("--online adds what the daemon found out", async () => {
     "✖ gateway: OPENAI_API_KEY shadows the credential",
     "  hint: remove it from the unit",
   ]);
+});
+
+test("--online without a file asks the daemon only", async () => {
+  await using bench = await openBench();
+  const ran = await bench.run(["check", "--online", "--json"]);
+  expect(ran.code).toBe(1);
+  expect(JSON.parse(ran.stdout)).toMatchObject({
+    problems: [],
+    warnings: [],
+    checked: [{ findings: [] }, { findings: [{ code: "shadowed" }] }],
+  });
 });
 
 test("a file that is not there is a problem like any other", async () => {

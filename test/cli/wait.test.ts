@@ -34,6 +34,14 @@ test("--wait shows each step once, with what was proven and what it waits for", 
   ]);
 });
 
+test("--wait tells what keeps a rotation from beginning", async () => {
+  await using bench = await openBench();
+  const down = { code: "unreachable", message: "openai: list keys: no connection" };
+  bench.control.news = [rotation({ step: "preflight", checklist: checklist(), attempts: 1, lastError: down }), DONE];
+  const ran = await bench.run(["rotate", "prod-openai", "--wait"]);
+  expect(ran.stderr).toContain("… preflight  will try again: openai: list keys: no connection\n✔ generate");
+});
+
 test("--wait follows a rotation on its way back, and fails with it", async () => {
   await using bench = await openBench();
   const refused = { code: "refused", message: "gateway: the vendor refused key_new" };

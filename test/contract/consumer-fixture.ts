@@ -2,6 +2,7 @@ import type { Consumer } from "../../src/contract/consumer.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import type { Grade } from "../../src/model.ts";
 import { commandFixture } from "./command-fixture.ts";
+import { openclawFixtures } from "./openclaw-fixture.ts";
 
 /** A real program, or a strict double of it, with the consumer that speaks for it. */
 export interface ConsumerFixture {
@@ -40,4 +41,4 @@ export interface RunningConsumer {
 }
 
 /** Each of them passes the same suite, consumer.test.ts. */
-export const CONSUMER_FIXTURES: readonly ConsumerFixture[] = [commandFixture];
+export const CONSUMER_FIXTURES: readonly ConsumerFixture[] = [commandFixture, ...openclawFixtures];

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fault, makeFaults } from "./faults.ts";
 import { adminApi } from "./openai/admin.ts";
@@ -116,9 +117,9 @@ export async function startFakeOpenAi(options: { port?: number; project?: string
     const answer = inPlaceOf(fault) ?? work(method, url, secret, request, text);
     await fake.onRequest?.(seen, "handled");
     if (fault?.do === "loseReply") return void request.socket.destroy();
-    if (url.pathname.startsWith("/v1/organization/")) await send(response, answer);
-    else await sleep(fake.pace.firstMs).then(() => send(response, answer));
+    if (!url.pathname.startsWith("/v1/organization/")) await sleep(fake.pace.firstMs);
     seen.status = answer.status;
+    await send(response, answer);
     seen.endedAt = Date.now();
     await fake.onRequest?.(seen, "replied");
   }
@@ -201,18 +202,20 @@ function inPlaceOf(fault: Fault | undefined): Answer | undefined {
   }
 }
 
+/** Sends an answer whole, or until the client is gone. */
 async function send(response: ServerResponse, answer: Answer): Promise<void> {
-  if (!("events" in answer)) {
-    const body = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
+  if ("events" in answer) {
+    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
+    for await (const event of answer.events) {
+      if (response.destroyed) return;
+      response.write(`data: ${JSON.stringify(event)}\n\n`);
+    }
+    response.end("data: [DONE]\n\n");
+  } else {
     response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
-    return void response.end(body);
+    response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
   }
-  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
-  for await (const event of answer.events) {
-    if (response.destroyed) return;
-    response.write(`data: ${JSON.stringify(event)}\n\n`);
-  }
-  response.end("data: [DONE]\n\n");
+  await finished(response).catch(() => undefined);
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -12,20 +12,20 @@ interface Options extends Common {
 export function define(command: Command, cli: Cli): void {
   command
     .argument("[file]", `the configuration (default: ${DEFAULT_FILE})`)
-    .option("--online", "let the running daemon ask each store, provider and consumer, too")
+    .option("--online", "let the running daemon ask each store, provider and consumer; beside a file, too")
     .option(...JSON_OPTION)
     .addHelpText("after", `\n${NOTE}\n${examples("rotatectl check", "rotatectl check ./rotated.yaml", "rotatectl check --online")}`)
-    .action((file: string | undefined, options: Options) => check(cli, file ?? DEFAULT_FILE, options));
+    .action((file: string | undefined, options: Options) => check(cli, file ?? (options.online ? undefined : DEFAULT_FILE), options));
 }
 
-async function check(cli: Cli, file: string, options: Options): Promise<void> {
-  const offline = await checkFile(file);
+async function check(cli: Cli, file: string | undefined, options: Options): Promise<void> {
+  const { problems, warnings, lines } = file === undefined ? { problems: [], warnings: [], lines: [] } : await checkFile(file);
   const online = options.online ? await cli.client.call("check", {}) : undefined;
-  const found = offline.problems.length + (online?.checked ?? []).flatMap(({ findings }) => findings).length;
+  const found = problems.length + (online?.checked ?? []).flatMap(({ findings }) => findings).length;
   cli.exitCode = found === 0 ? 0 : 1;
-  if (options.json) return cli.io.out(JSON.stringify({ file, ...offline, ...online }, undefined, 2));
-  for (const warning of offline.warnings) cli.io.err(`rotatectl: warning: ${warning}`);
-  cli.io.out([...offline.lines, ...(online === undefined ? [] : onlineLines(online))].join("\n"));
+  if (options.json) return cli.io.out(JSON.stringify({ problems, warnings, ...online }, undefined, 2));
+  for (const warning of warnings) cli.io.err(`rotatectl: warning: ${warning}`);
+  cli.io.out([...lines, ...(online === undefined ? [] : onlineLines(online))].join("\n"));
 }
 
 interface Offline {

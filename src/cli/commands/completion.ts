@@ -4,8 +4,7 @@ import { type Cli, examples } from "../cli.ts";
 /** Each shell hands the words up to the cursor to `rotatectl __complete`, which prints what may come next. */
 const SCRIPTS = {
   bash: `_rotatectl() {
-  local IFS=$'\\n'
-  COMPREPLY=($(compgen -W "$(rotatectl __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  mapfile -t COMPREPLY < <(rotatectl __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -o default -F _rotatectl rotatectl`,
   zsh: `#compdef rotatectl
@@ -14,7 +13,7 @@ _rotatectl() {
   found=("\${(@f)$(rotatectl __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n "$found" ]]; then compadd -- $found; else _files; fi
 }
-compdef _rotatectl rotatectl`,
+if [[ "$funcstack[1]" == _rotatectl ]]; then _rotatectl "$@"; else compdef _rotatectl rotatectl; fi`,
   fish: `function __rotatectl
   set -l words (commandline -opc) (commandline -ct)
   rotatectl __complete -- $words[2..-1] 2>/dev/null

@@ -20,7 +20,9 @@ export async function confirm(context: StepContext): Promise<Answer> {
   const seen = seenOf(context, debt);
   if (isDead(context, seen)) return bury(context, debt, seen);
   const secret = await secretOf(context, debt);
-  return secret === undefined || context.target === undefined ? countAbsence(context, debt, seen) : countRefusal(context, debt, secret, seen);
+  return secret === undefined || context.target === undefined
+    ? countAbsence(context, debt, seen)
+    : countRefusal(context, debt, secret, seen);
 }
 
 /** Refused, on a new connection, while the same round accepts the successor. Anything else starts the count anew. */
@@ -32,8 +34,12 @@ async function countRefusal(context: StepContext, debt: Key, secret: Secret, see
   const serves = (await askVendor(context, target, successor)) === "accepted";
   const keys = [probed(context, debt), probed(context, target)];
   const now = context.clock.now();
-  if (verdict === "refused" && serves) return { ...again(context, context.timing.confirm.apartMs, remember(context, debt, seen, now)), keys };
-  const why = verdict === "refused" ? `the vendor does not accept ${target.vendorId}, so the refusal of ${debt.vendorId} proves nothing` : `the vendor still knows ${debt.vendorId}`;
+  if (verdict === "refused" && serves)
+    return { ...again(context, context.timing.confirm.apartMs, remember(context, debt, seen, now)), keys };
+  const why =
+    verdict === "refused"
+      ? `the vendor does not accept ${target.vendorId}, so the refusal of ${debt.vendorId} proves nothing`
+      : `the vendor still knows ${debt.vendorId}`;
   return { ...(await orStuck(context, debt, why)), keys };
 }
 
@@ -66,7 +72,8 @@ function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer>
   return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint } });
 }
 
-const isDead = (context: StepContext, seen: Seen | undefined): seen is Seen => seen !== undefined && seen.count >= context.timing.confirm.times;
+const isDead = (context: StepContext, seen: Seen | undefined): seen is Seen =>
+  seen !== undefined && seen.count >= context.timing.confirm.times;
 
 function seenOf(context: StepContext, debt: Key): Seen | undefined {
   return context.rotation.memo[debt.version] as Seen | undefined;

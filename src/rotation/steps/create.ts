@@ -18,13 +18,19 @@ export async function create(context: StepContext): Promise<Answer> {
   if (waiting !== undefined) return waiting;
   if (context.rotation.intents >= MOST_INTENTS) {
     const text = `${MOST_INTENTS} create calls brought no key that can serve`;
-    return { go: "stuck", problem: { code: "noIntentLeft", text, hint: "look at the vendor's console and rotatectl history, then: rotatectl retry or abandon" } };
+    return {
+      go: "stuck",
+      problem: { code: "noIntentLeft", text, hint: "look at the vendor's console and rotatectl history, then: rotatectl retry or abandon" },
+    };
   }
 
   // A key whose secret cannot be kept is a key lost: the store is asked once more right before.
   await context.call((signal) => context.store.preflight(signal));
   const { provider } = context.provider;
-  const like = context.old === undefined ? undefined : (await context.call((signal) => provider.list(signal))).find(({ id }) => id === context.old?.vendorId);
+  const like =
+    context.old === undefined
+      ? undefined
+      : (await context.call((signal) => provider.list(signal))).find(({ id }) => id === context.old?.vendorId);
   const label = context.newLabel();
   await context.announce({ kind: "create", label });
   let made: CreatedKey;

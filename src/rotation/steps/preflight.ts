@@ -1,9 +1,9 @@
+import { AdapterError } from "../../contract/errors.ts";
 import type { Finding } from "../../contract/finding.ts";
-import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { KeyPatch } from "../../state/keys.ts";
 import type { Answer, StepContext } from "../context.ts";
-import { asProblem, askVendor, probed, type StoreHolds, storeHolds } from "../observe.ts";
+import { askVendor, asProblem, probed, type StoreHolds, storeHolds } from "../observe.ts";
 import { pinPlan } from "../plans.ts";
 
 /** Finds facts before the first side effect; what would make the rotation fail or prove nothing ends it here. */
@@ -13,13 +13,11 @@ export async function preflight(context: StepContext): Promise<Answer> {
   } catch (error) {
     const problem = asProblem(error);
     const { preflightUntil } = context.plan;
-    const passes = problem.code !== "inconclusive" && isPassing(error) && (preflightUntil === null || context.clock.now() < preflightUntil);
-    if (passes) throw error;
+    const mayWait = preflightUntil === null || context.clock.now() < preflightUntil;
+    if (mayWait && error instanceof AdapterError && error.retry) throw error;
     return { go: "end", outcome: "failed", problem };
   }
 }
-
-const isPassing = (error: unknown) => error instanceof Error && "retry" in error && error.retry === true;
 
 async function look(context: StepContext): Promise<Answer> {
   await context.call((signal) => context.store.preflight(signal));
@@ -29,17 +27,24 @@ async function look(context: StepContext): Promise<Answer> {
     return {
       go: "end",
       outcome: "failed",
-      problem: { code: "foreign", text: `the store of ${name} holds a value that rotated neither wrote nor adopted`, hint: `bring it under management with: rotatectl adopt ${name}` },
+      problem: {
+        code: "foreign",
+        text: `the store of ${name} holds a value that rotated neither wrote nor adopted`,
+        hint: `bring it under management with: rotatectl adopt ${name}`,
+      },
     };
   }
 
-  const findings: Finding[] = [];
   const { provider } = context.provider;
-  findings.push(...((await provider.preflight?.(context.signal)) ?? []));
+  const findings: Finding[] = [...((await context.call(async (signal) => provider.preflight?.(signal))) ?? [])];
   const listed = await context.call((signal) => provider.list(signal));
-  const secret = holds.what === "ours" ? holds.secret : undefined;
+  const gone =
+    holds.what === "ours" &&
+    ((await askVendor(context, holds.key, holds.secret)) === "refused" || !listed.some(({ id }) => id === holds.key.vendorId));
+  // A consumer cannot show anything with a key that is dead.
+  const current = holds.what === "ours" && !gone ? holds.secret : undefined;
   for (const { name, consumer } of context.consumers) {
-    const found = await context.call((signal) => consumer.preflight(secret, signal), context.timing.proveTimeoutMs);
+    const found = await context.call((signal) => consumer.preflight(current, signal), context.timing.proveTimeoutMs);
     findings.push(...found.map((finding) => ({ ...finding, message: `${name}: ${finding.message}` })));
   }
   if (findings.length > 0) {
@@ -53,16 +58,14 @@ async function look(context: StepContext): Promise<Answer> {
 
   const reconciled = reconcile(context, holds);
   if (holds.what !== "ours") return { go: "next", ...reconciled };
-  const verdict = await askVendor(context, holds.key, holds.secret);
-  const gone = verdict === "refused" || !listed.some(({ id }) => id === holds.key.vendorId);
-  return onward(context, holds, reconciled, gone);
+  return onward(context, holds.key, reconciled, gone);
 }
 
 /** An old key that is dead already is a settled debt: nothing to drain, nothing to switch off, and no way back. */
-function onward(context: StepContext, holds: { readonly key: Key; readonly secret: Secret }, reconciled: Reconciled, gone: boolean): Answer {
+function onward(context: StepContext, serving: Key, reconciled: Reconciled, gone: boolean): Answer {
   const writes = {
-    keys: [...reconciled.keys, probed(context, holds.key)],
-    events: [...reconciled.events, ...(gone ? [{ code: "keySettled", detail: { keyId: holds.key.vendorId } } as const] : [])],
+    keys: [...reconciled.keys, probed(context, serving)],
+    events: [...reconciled.events, ...(gone ? [{ code: "keySettled", detail: { keyId: serving.vendorId } } as const] : [])],
     rotation: { ...reconciled.rotation, forwardOnly: gone },
   };
   if (context.plan.name !== "initial") return { go: "next", ...writes };
@@ -82,10 +85,15 @@ function reconcile(context: StepContext, holds: StoreHolds): Reconciled {
   const keys: { id: number; set: KeyPatch }[] = [];
   for (const key of context.keys) {
     if (key.id === serving?.id) continue;
-    if (key.stage === "pending" || (key.stage === "current" && serving !== undefined)) keys.push({ id: key.id, set: { stage: "retiring" } });
+    if (key.stage === "pending" || (key.stage === "current" && serving !== undefined))
+      keys.push({ id: key.id, set: { stage: "retiring" } });
   }
   if (serving === undefined) return { keys, events: [], rotation: {} };
   if (serving.stage === "current") return { keys, events: [], rotation: { old: serving.id } };
   keys.push({ id: serving.id, set: { stage: "current", promotedAt: serving.promotedAt ?? context.clock.now(), leftAt: null } });
-  return { keys, events: [{ code: "keyReconciled", detail: { keyId: serving.vendorId, was: serving.stage } }], rotation: { old: serving.id } };
+  return {
+    keys,
+    events: [{ code: "keyReconciled", detail: { keyId: serving.vendorId, was: serving.stage } }],
+    rotation: { old: serving.id },
+  };
 }

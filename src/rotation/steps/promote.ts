@@ -19,7 +19,11 @@ export async function promote(context: StepContext): Promise<Answer> {
   if (holds.what === "ours" && holds.key.id === target.id) return promoted(context, target);
 
   if ((await secretOf(context, target)) === undefined) {
-    return retreat(context, "lost", { code: "secretLost", text: `the secret of ${target.vendorId} is not in the store's keep`, hint: "another key is made" });
+    return retreat(context, "lost", {
+      code: "secretLost",
+      text: `the secret of ${target.vendorId} is not in the store's keep`,
+      hint: "another key is made",
+    });
   }
   const over = holds.what === "ours" ? holds.key.version : undefined;
   await context.announce({ kind: "promote", key: target });
@@ -27,7 +31,11 @@ export async function promote(context: StepContext): Promise<Answer> {
 
   const seen = await storeHolds(context);
   if (seen.what === "ours" && seen.key.id === target.id) return promoted(context, target);
-  return { go: "again", at: context.clock.now(), problem: { code: "notHeld", text: "the store does not show the value that was just written", hint: "somebody else writes there, too" } };
+  return {
+    go: "again",
+    at: context.clock.now(),
+    problem: { code: "notHeld", text: "the store does not show the value that was just written", hint: "somebody else writes there, too" },
+  };
 }
 
 function promoted(context: StepContext, target: Key): Answer {

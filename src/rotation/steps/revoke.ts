@@ -16,6 +16,9 @@ export async function revoke(context: StepContext): Promise<Answer> {
   return {
     ...again(context, 0),
     keys: [{ id: debt.id, set: { revokedAt: now } }],
-    events: [{ code: "gatePassed", detail: { keyId: debt.vendorId } }, { code: "keyRevoked", detail: { keyId: debt.vendorId } }],
+    events: [
+      { code: "gatePassed", detail: { keyId: debt.vendorId } },
+      { code: "keyRevoked", detail: { keyId: debt.vendorId } },
+    ],
   };
 }

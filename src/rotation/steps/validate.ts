@@ -9,7 +9,8 @@ export async function validate(context: StepContext): Promise<Answer> {
   const { target } = context;
   if (target === undefined) return { go: "step", step: "create", why: "there is no key to validate" };
   const holds = await storeHolds(context);
-  if (holds.what !== "ours" || holds.key.id !== target.id) return { go: "step", step: "promote", why: "the store does not hold the target" };
+  if (holds.what !== "ours" || holds.key.id !== target.id)
+    return { go: "step", step: "promote", why: "the store does not hold the target" };
   const secret = (await secretOf(context, target)) ?? holds.secret;
 
   const evidence = await proveAll(context, target, secret);
@@ -18,7 +19,10 @@ export async function validate(context: StepContext): Promise<Answer> {
       return {
         go: "next",
         rotation: { validatedAt: context.clock.now() },
-        events: evidence.by.map(({ consumer, grade, detail }) => ({ code: "consumerProven" as const, detail: { consumer, grade, evidence: detail } })),
+        events: evidence.by.map(({ consumer, grade, detail }) => ({
+          code: "consumerProven" as const,
+          detail: { consumer, grade, evidence: detail },
+        })),
       };
     case "unproven":
       return { ...again(context, context.timing.pollMs), problem: evidence.problem };

@@ -8,7 +8,11 @@ export async function verify(context: StepContext): Promise<Answer> {
   if (target === undefined) return { go: "step", step: "create", why: "there is no key to verify" };
   const secret = await secretOf(context, target);
   if (secret === undefined) {
-    return retreat(context, "lost", { code: "secretLost", text: `the secret of ${target.vendorId} is not in the store's keep`, hint: "another key is made" });
+    return retreat(context, "lost", {
+      code: "secretLost",
+      text: `the secret of ${target.vendorId} is not in the store's keep`,
+      hint: "another key is made",
+    });
   }
 
   const verdict = await askVendor(context, target, secret);
@@ -18,7 +22,11 @@ export async function verify(context: StepContext): Promise<Answer> {
     // A new key can be refused for some time, until the vendor knows it everywhere.
     if (now < rotation.stepSince + timing.verify.deadlineMs) return { ...again(context, timing.pollMs, {}), keys };
     const text = verdict === "limited" ? "is known but may not do this" : "is refused";
-    const problem = { code: verdict, text: `${context.provider.name}: the new key ${target.vendorId} ${text}`, hint: "look at its project, scopes and quota at the vendor" };
+    const problem = {
+      code: verdict,
+      text: `${context.provider.name}: the new key ${target.vendorId} ${text}`,
+      hint: "look at its project, scopes and quota at the vendor",
+    };
     const answer = await retreat(context, "refused", problem);
     return { ...answer, keys: [...keys, ...(answer.keys ?? [])] };
   }
@@ -34,5 +42,10 @@ export async function verify(context: StepContext): Promise<Answer> {
   if (!context.plan.rehearsal) return { go: "next", keys, events };
   // Nothing is promoted in a rehearsal: the new key has done its work, and the old one goes on serving.
   const [probe] = keys;
-  return { go: "next", keys: [{ id: target.id, set: { ...probe?.set, stage: "retiring" } }], rotation: { target: context.old?.id ?? null }, events };
+  return {
+    go: "next",
+    keys: [{ id: target.id, set: { ...probe?.set, stage: "retiring" } }],
+    rotation: { target: context.old?.id ?? null },
+    events,
+  };
 }

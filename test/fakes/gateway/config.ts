@@ -17,8 +17,8 @@ export const openclawConfig = z.strictObject({
     bind: z.enum(["loopback", "lan"]),
     port: z.int(),
     auth: z.strictObject({ mode: z.literal("token"), token: secretInput }),
-    http: z.object({}).optional(),
-    controlUi: z.object({}).optional(),
+    http: z.looseObject({}).optional(),
+    controlUi: z.looseObject({}).optional(),
   }),
   secrets: z.strictObject({
     providers: z.record(
@@ -49,7 +49,7 @@ export const openclawConfig = z.strictObject({
   }),
   agents: z.strictObject({
     ownership: z.literal("explicit").optional(),
-    defaults: z.strictObject({ model, models: z.record(z.string(), z.object({})).optional() }),
+    defaults: z.strictObject({ model, models: z.record(z.string(), z.looseObject({})).optional() }),
     entries: z.record(z.string(), z.strictObject({ model: model.optional() })).optional(),
   }),
   plugins: z.strictObject({ enabled: z.literal(false) }),

@@ -24,7 +24,7 @@ export interface InferenceRequest {
   readonly key: FakeKey;
 }
 
-export const MODELS = ["fake-1", "fake-2"];
+const MODELS = ["fake-1", "fake-2"];
 
 /** The fields that the vendor's own client knows for each call (npm openai 7.57.0). */
 const CHAT = `messages model audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens metadata

@@ -62,8 +62,8 @@ export interface Rules {
   maxLifetimeSeconds: number | null;
 }
 
-export const NO_LAGS: Readonly<Lags> = { newKeyMs: 0, revokedMs: 0, listMs: 0, flaps: false };
-export const TODAYS_RULES: Readonly<Rules> = { keysArePermanent: false, missingScopes: 403, maxLifetimeSeconds: null };
+const NO_LAGS: Readonly<Lags> = { newKeyMs: 0, revokedMs: 0, listMs: 0, flaps: false };
+const TODAYS_RULES: Readonly<Rules> = { keysArePermanent: false, missingScopes: 403, maxLifetimeSeconds: null };
 
 export type Vendor = ReturnType<typeof makeVendor>;
 

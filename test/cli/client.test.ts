@@ -1,0 +1,104 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { type Bench, openBench } from "./run.ts";
+
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url).href;
+const root = process.getuid?.() === 0;
+
+test.each([
+  ["status", "status"],
+  ["show prod-openai", "show"],
+  ["history", "history"],
+  ["plan prod-openai", "plan"],
+] as const)("%s --json prints the daemon's answer as it is, and nothing else", async (line, operation) => {
+  await using bench = await openBench();
+  const ran = await bench.run([...line.split(" "), "--json"]);
+  const [call] = bench.control.callsOf(operation);
+  const method = bench.control[operation] as (request: unknown, ask: unknown) => Promise<unknown>;
+  expect(JSON.parse(ran.stdout)).toEqual(await method.call(bench.control, call?.request, call?.ask));
+  expect(ran.stderr).toBe("");
+});
+
+test("warnings about the configuration go to stderr, also beside --json", async () => {
+  await using bench = await openBench();
+  bench.control.warnings = ["providers.openai.adminKey: read from the environment"];
+  for (const argv of [["status"], ["status", "--json"]]) {
+    const ran = await bench.run(argv);
+    expect(ran.stderr).toBe("rotatectl: warning: providers.openai.adminKey: read from the environment");
+    expect(ran.stdout).not.toContain("warning:");
+  }
+});
+
+/** Something else that listens where the daemon is looked for. */
+async function other(bench: Bench, answer: string): Promise<AsyncDisposable> {
+  const server = createServer((socket) => {
+    socket.once("data", () => socket.end(answer));
+    socket.on("error", () => {});
+  });
+  server.listen(join(bench.directory, "other.sock"));
+  await once(server, "listening");
+  return { [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+const html = "<html>hello</html>";
+
+test.each([
+  ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n"],
+  ["a web page", `HTTP/1.1 200 OK\r\ncontent-length: ${html.length}\r\n\r\n${html}`],
+  ["JSON of somebody else", "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}"],
+])("%s on the socket is told as what it is", async (_, answer) => {
+  await using bench = await openBench();
+  await using _other = await other(bench, answer);
+  const ran = await bench.run(["status", "--socket", join(bench.directory, "other.sock")]);
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toMatch(/^rotatectl: error: what answers on .*other.sock is no rotated daemon\nrotatectl: hint: look at --socket/);
+});
+
+test.each([
+  ["a path that is too long", `/${"x".repeat(300)}`, "cannot connect to /xxx"],
+  ["a plain file", "file", "no daemon answers on "],
+])("%s is no fault of rotatectl", async (_, path, message) => {
+  await using bench = await openBench();
+  const socket = path.startsWith("/") ? path : join(bench.directory, path);
+  await writeFile(join(bench.directory, "file"), "");
+  const ran = await bench.run(["status", "--socket", socket]);
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain(`rotatectl: error: ${message}`);
+  expect(ran.stderr).not.toContain("fault");
+});
+
+test("an act whose connection breaks is not repeated when a repeat could do harm", async () => {
+  await using bench = await openBench();
+  await using _other = await other(bench, "");
+  const ran = await bench.run(["abandon", "prod-openai", "--socket", join(bench.directory, "other.sock")]);
+  expect(ran).toMatchObject({ code: 1 });
+  expect(ran.stderr).toContain("it may have done it or not: look with rotatectl status");
+});
+
+test.skipIf(!root)(
+  `an account outside of the group is told how to get in${root ? "" : " (skipped: only root can become it)"}`,
+  async () => {
+    await using bench = await openBench();
+    await chmod(bench.directory, 0o755);
+    const program = `import { main } from ${JSON.stringify(MAIN)}; process.exitCode = await main(["status"]);`;
+    const env = { ...process.env, ROTATED_SOCKET: bench.socket };
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program], { uid: 4242, gid: 4242, env, cwd: "/" });
+    const stderr = (await child.stderr.setEncoding("utf8").toArray()).join("");
+    expect(stderr).toBe(
+      `rotatectl: error: no permission to use ${bench.socket}\n` +
+        "rotatectl: hint: the group of the socket may: sudo usermod -aG rotated $USER, then log in again\n",
+    );
+  },
+);
+
+test("a reader that has seen enough is no fault", async () => {
+  const program = `import { main } from ${JSON.stringify(MAIN)}; process.exitCode = await main(["--help"]);`;
+  const script = `"$0" --input-type=module -e "$1" | exec true`;
+  const { stderr } = await promisify(execFile)("sh", ["-c", script, process.execPath, program]);
+  expect(stderr).toBe("");
+});

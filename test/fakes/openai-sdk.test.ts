@@ -1,0 +1,253 @@
+import OpenAI, {
+  APIConnectionError,
+  AuthenticationError,
+  BadRequestError,
+  InternalServerError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+} from "openai";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type FakeOpenAi, startFakeOpenAi } from "./openai.ts";
+
+/** The vendor's own client judges the fake: what it cannot read or sends otherwise, the fake has wrong. */
+let fake: FakeOpenAi;
+let client: OpenAI;
+const project_id = "proj_fake";
+
+beforeAll(async () => {
+  fake = await startFakeOpenAi({ project: project_id });
+  client = clientOf(fake.key.secret);
+});
+afterEach(() => fake.reset());
+afterAll(() => fake.close());
+
+function clientOf(apiKey: string, adminAPIKey = fake.admin.secret): OpenAI {
+  return new OpenAI({ baseURL: fake.url, apiKey, adminAPIKey, maxRetries: 0, organization: null, project: null });
+}
+
+const messages = [{ role: "user" as const, content: "ping" }];
+
+describe("admin API", () => {
+  const projects = () => client.admin.organization.projects;
+
+  it("makes, shows, lists and deletes service accounts", async () => {
+    const { serviceAccounts } = projects();
+    const made = await serviceAccounts.create(project_id, { name: "sdk", expires_in_seconds: 3600 });
+    expect(made).toMatchObject({ object: "organization.project.service_account", name: "sdk", role: "member" });
+    expect(made.api_key).toMatchObject({
+      object: "organization.project.service_account.api_key",
+      value: expect.stringMatching(/^sk-svcacct-canary-/),
+      created_at: expect.closeTo(Date.now() / 1000, -1),
+      expires_at: expect.closeTo(Date.now() / 1000 + 3600, -1),
+    });
+    const alone = await serviceAccounts.create(project_id, { name: "alone", create_service_account_only: true });
+    expect(alone).toMatchObject({ role: "none", api_key: null });
+
+    expect(await serviceAccounts.retrieve(made.id, { project_id })).toMatchObject({ id: made.id, name: "sdk" });
+    const ids: string[] = [];
+    for await (const account of serviceAccounts.list(project_id, { limit: 1 })) ids.push(account.id);
+    expect(ids).toEqual([alone.id, made.id, fake.account.id]);
+
+    expect(await serviceAccounts.delete(made.id, { project_id })).toEqual({
+      id: made.id,
+      deleted: true,
+      object: "organization.project.service_account.deleted",
+    });
+    await expect(serviceAccounts.retrieve(made.id, { project_id })).rejects.toThrow(NotFoundError);
+    await expect(clientOf(made.api_key?.value ?? "").models.list()).rejects.toThrow(AuthenticationError);
+  });
+
+  it("makes, shows, narrows and deletes keys", async () => {
+    const { apiKeys, serviceAccounts } = projects();
+    const made = await serviceAccounts.apiKeys.create(fake.account.id, { project_id, name: "sdk key", scopes: ["api.all.read"] });
+    expect(made).toMatchObject({ object: "organization.project.service_account.api_key", name: "sdk key", expires_at: null });
+    const row = await apiKeys.retrieve(made.id, { project_id });
+    expect(row).toMatchObject({
+      object: "organization.project.api_key",
+      name: "sdk key",
+      last_used_at: null,
+      owner: { type: "service_account", service_account: { id: fake.account.id, name: "shared", role: "member" } },
+      owner_project_access: "active",
+    });
+    expect(row.redacted_value).not.toContain("canary");
+    const narrowed = await apiKeys.update(made.id, { project_id, scopes: ["api.responses.write"], expires_in_seconds: 60 });
+    expect(narrowed).toMatchObject({ id: made.id, expires_at: expect.closeTo(Date.now() / 1000 + 60, -1) });
+    await expect(clientOf(made.value).models.list()).rejects.toThrow(PermissionDeniedError);
+    await apiKeys.update(made.id, { project_id, scopes: [] });
+    await clientOf(made.value).models.list();
+    expect((await apiKeys.retrieve(made.id, { project_id })).last_used_at).toBeCloseTo(Date.now() / 1000, -1);
+    expect(await apiKeys.delete(made.id, { project_id })).toEqual({
+      id: made.id,
+      deleted: true,
+      object: "organization.project.api_key.deleted",
+    });
+    await expect(apiKeys.delete(made.id, { project_id })).rejects.toThrow(NotFoundError);
+  });
+
+  it("lists keys through all pages", async () => {
+    for (let n = 0; n < 25; n++) fake.vendor.addKey(fake.account, `page ${n}`);
+    const ids: string[] = [];
+    for await (const key of projects().apiKeys.list(project_id, { limit: 10, owner_project_access: "any" })) ids.push(key.id);
+    expect(ids).toEqual(fake.vendor.listed().map((key) => key.id));
+    const page = await projects().apiKeys.list(project_id, {});
+    expect(page.data).toHaveLength(20);
+    expect(page.hasNextPage()).toBe(true);
+  });
+
+  it("hides keys without access, unless asked for any", async () => {
+    const hidden = fake.vendor.addKey(fake.vendor.addAccount("none", "none"), "hidden").id;
+    const listed = async (query: object) => (await projects().apiKeys.list(project_id, { limit: 100, ...query })).data.map(({ id }) => id);
+    expect(await listed({})).not.toContain(hidden);
+    expect(await listed({ owner_project_access: "inactive" })).toEqual([hidden]);
+    expect(await listed({ owner_project_access: "any" })).toContain(hidden);
+  });
+
+  it("refuses what the vendor refuses", async () => {
+    const { apiKeys, serviceAccounts } = projects();
+    const unknown = { name: "x", colour: "red" };
+    await expect(serviceAccounts.create(project_id, unknown)).rejects.toMatchObject({
+      status: 400,
+      param: "colour",
+      code: "unknown_parameter",
+    });
+    await expect(serviceAccounts.create(project_id, {} as { name: string })).rejects.toThrow(BadRequestError);
+    await expect(apiKeys.list(project_id, { limit: 101 })).rejects.toThrow(BadRequestError);
+    await expect(apiKeys.list(project_id, { after: "key_unknown" })).rejects.toThrow(BadRequestError);
+    await expect(apiKeys.update(fake.key.id, { project_id })).rejects.toThrow(BadRequestError);
+    await expect(apiKeys.list("proj_other")).rejects.toThrow(NotFoundError);
+    const asUser = clientOf(fake.key.secret, fake.key.secret).admin.organization.projects;
+    await expect(asUser.apiKeys.list(project_id)).rejects.toThrow(PermissionDeniedError);
+    const asNobody = clientOf(fake.key.secret, "sk-admin-canary-nobody").admin.organization.projects;
+    await expect(asNobody.apiKeys.list(project_id)).rejects.toThrow(AuthenticationError);
+    const asReader = clientOf(fake.key.secret, fake.reader.secret).admin.organization.projects;
+    await expect(asReader.serviceAccounts.create(project_id, { name: "x" })).rejects.toThrow(PermissionDeniedError);
+    fake.vendor.rules.keysArePermanent = true;
+    await expect(apiKeys.delete(fake.key.id, { project_id })).rejects.toThrow(BadRequestError);
+  });
+
+  it("refuses a wrong method, path, body or header", async () => {
+    const headers = { authorization: `Bearer ${fake.admin.secret}`, "content-type": "application/json" };
+    const status = async (path: string, init: RequestInit) => (await fetch(`${fake.url}${path}`, { headers, ...init })).status;
+    const keys = `/organization/projects/${project_id}/api_keys`;
+    expect(await status(keys, { method: "PUT" })).toBe(405);
+    expect(await status(`/organization/keys`, {})).toBe(404);
+    expect(await status(`${keys}?colour=red`, {})).toBe(400);
+    expect(await status(`${keys}/${fake.key.id}`, { method: "POST", body: "{" })).toBe(400);
+    expect(
+      await status(`${keys}/${fake.key.id}`, { method: "POST", body: "{}", headers: { ...headers, "content-type": "text/plain" } }),
+    ).toBe(415);
+    expect(await status(keys, { headers: {} })).toBe(401);
+  });
+});
+
+describe("inference API", () => {
+  it("lists models and answers", async () => {
+    expect((await client.models.list()).data.map(({ id }) => id)).toContain("fake-1");
+    const chat = await client.chat.completions.create({ model: "fake-1", messages });
+    expect(chat.choices[0]?.message.content).toBe("pong");
+    const response = await client.responses.create({ model: "fake-1", input: "ping", max_output_tokens: 16, store: false });
+    expect(response.output_text).toBe("pong");
+  });
+
+  it("streams, with usage at the end", async () => {
+    Object.assign(fake.pace, { chunks: 3, chunkMs: 1 });
+    const stream = await client.chat.completions.create({
+      model: "fake-1",
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let text = "";
+    let tokens: number | undefined;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? "";
+      tokens = chunk.usage?.total_tokens;
+    }
+    expect([text, tokens]).toEqual(["pong pong pong", 6]);
+  });
+
+  it("says who used what, and never a secret", async () => {
+    const key = fake.vendor.addKey(fake.account, "counted");
+    const uses = clientOf(key.secret);
+    await uses.models.list();
+    await uses.models.list();
+    fake.vendor.deleteKey(key.id);
+    await expect(uses.models.list()).rejects.toMatchObject({ status: 401, code: "invalid_api_key", type: "invalid_request_error" });
+    expect([key.uses.length, key.refusals.length]).toEqual([2, 1]);
+    expect(fake.log.map(({ keyId, status }) => [keyId, status])).toEqual([200, 200, 401].map((status) => [key.id, status]));
+    expect(JSON.stringify(fake.log)).not.toContain("canary");
+  });
+
+  it("refuses unknown fields and models, an admin key, and a key out of quota", async () => {
+    const odd = { model: "fake-1", messages, colour: "red" };
+    await expect(client.chat.completions.create(odd)).rejects.toThrow(BadRequestError);
+    await expect(client.chat.completions.create({ model: "gpt-0", messages })).rejects.toThrow(NotFoundError);
+    await expect(client.responses.create({ model: "fake-1", input: "ping", max_output_tokens: 1 })).rejects.toThrow(BadRequestError);
+    await expect(clientOf(fake.admin.secret).models.list()).rejects.toThrow(PermissionDeniedError);
+    const key = fake.vendor.addKey(fake.account, "poor");
+    key.outOfQuota = true;
+    await expect(clientOf(key.secret).models.list()).rejects.toMatchObject({ status: 429, code: "insufficient_quota" });
+  });
+});
+
+describe("faults", () => {
+  it("meet the requests they are made for, in order", async () => {
+    fake.faults.add({ path: "/models$", skip: 1, times: 1, fault: { do: "rateLimit", retryAfter: "3" } });
+    await client.models.list();
+    await client.responses.create({ model: "fake-1", input: "ping" });
+    const limited: unknown = await client.models.list().catch((error: unknown) => error);
+    expect(limited).toBeInstanceOf(RateLimitError);
+    expect((limited as RateLimitError).headers.get("retry-after")).toBe("3");
+    await client.models.list();
+    fake.faults.add({ times: 1, fault: { do: "reply", status: 500 } });
+    await expect(client.models.list()).rejects.toThrow(InternalServerError);
+  });
+
+  it("lose a reply after the work, or drop the request before it", async () => {
+    const { serviceAccounts } = client.admin.organization.projects;
+    const names = () => fake.vendor.listedAccounts().map(({ name }) => name);
+    fake.faults.add({ times: 1, fault: { do: "loseReply" } });
+    await expect(serviceAccounts.create(project_id, { name: "lost" })).rejects.toThrow(APIConnectionError);
+    fake.faults.add({ times: 1, fault: { do: "dropBefore" } });
+    await expect(serviceAccounts.create(project_id, { name: "dropped" })).rejects.toThrow(APIConnectionError);
+    expect(names()).toContain("lost");
+    expect(names()).not.toContain("dropped");
+  });
+
+  it("make a flapping vendor say yes and no in turn", async () => {
+    Object.assign(fake.vendor.lags, { newKeyMs: 60_000, flaps: true, listMs: 60_000 });
+    const key = fake.vendor.addKey(fake.account, "new");
+    const uses = clientOf(key.secret);
+    const answers: boolean[] = [];
+    for (let n = 0; n < 4; n++)
+      answers.push(
+        await uses.models.list().then(
+          () => true,
+          () => false,
+        ),
+      );
+    expect(answers.filter(Boolean)).toHaveLength(2);
+    expect(fake.vendor.listed()).not.toContain(key);
+  });
+
+  it("can be driven by hooks and from another process", async () => {
+    const phases: string[] = [];
+    fake.onRequest = (seen, phase) => void phases.push(`${seen.n} ${phase}`);
+    await client.models.list();
+    expect(phases).toEqual(["1 before", "1 handled", "1 replied"]);
+    fake.onRequest = undefined;
+
+    const control = (path: string, method = "GET", body?: object) =>
+      fetch(new URL(`/__fake${path}`, fake.url), { method, ...(body && { body: JSON.stringify(body) }) }).then((answer) => answer.text());
+    await control("/faults", "POST", { times: 1, fault: { do: "html", status: 502 } });
+    await control("/set", "POST", { lags: { newKeyMs: 5 }, rules: { keysArePermanent: true } });
+    expect([fake.vendor.lags.newKeyMs, fake.vendor.rules.keysArePermanent]).toEqual([5, true]);
+    await expect(client.models.list()).rejects.toThrow(InternalServerError);
+    const state = `${await control("/state")}${await control("/log")}`;
+    expect(state).toContain(fake.key.id);
+    expect(state).not.toContain("canary");
+    await control("/reset", "POST");
+    expect(fake.vendor.rules.keysArePermanent).toBe(false);
+  });
+});

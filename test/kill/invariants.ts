@@ -1,0 +1,52 @@
+import { expect } from "vitest";
+import type { RotationView } from "../../src/api.ts";
+import type { RotationHost } from "../support/rotation-host.ts";
+
+interface Row {
+  readonly [column: string]: string | number | null;
+}
+
+/**
+ * The promises of the design, asked of a host at rest: everything that can be seen at the vendor, in the store, at the
+ * consumer and in the ledger must fit together. The daemon is ended for it.
+ */
+export async function expectPromisesHold(inner: RotationHost, rotation: RotationView, serves: "adopted" | "made"): Promise<void> {
+  const { vendor } = inner;
+  const shown = await inner.host.show("main");
+  expect(shown.open, "I6: nothing is left open").toBeNull();
+  expect(shown.openIntents, "I2: every intent is settled").toEqual([]);
+
+  const live = inner.liveKeys();
+  expect(live.map(({ id }) => id), "I3: one live key, and the ledger names it").toEqual([shown.current?.vendorId]);
+  const [serving] = live;
+  expect(serving?.id === vendor.key.id, `I3: the ${serves} key serves`).toBe(serves === "adopted");
+  expect(inner.stored(), "I8: the store holds the key that serves").toBe(serving?.secret);
+  expect(inner.held(), "I4: the consumer uses it").toBe(serving?.secret);
+  expect(shown.keys.filter(({ stage }) => stage !== "current" && stage !== "dead"), "I6: every other key is proven dead").toEqual([]);
+  expect(inner.kept(), "dead secrets have left the keep").toHaveLength(1);
+
+  await inner.load?.stop();
+  expect(inner.load?.failures ?? [], "I1: nobody was refused").toEqual([]);
+  expect(inner.load?.served ?? 1, "I1: somebody was served").toBeGreaterThan(0);
+
+  const rotations = (await inner.host.client.call("history", { name: "main", limit: 1000 })).events.filter(({ code }) => code === "started");
+  expect(rotations, "I10: one trigger, one rotation").toHaveLength(1);
+  expect(rotation.endedAt).not.toBeNull();
+
+  await inner.host.end();
+  inner.ledger((db) => {
+    const intents = db.prepare("select * from intents").all() as Row[];
+    for (const key of vendor.vendor.everyKey()) {
+      if (key.id === vendor.key.id) continue;
+      expect(intents.map(({ label }) => label), "I2: every key that we caused has its intent").toContain(key.name);
+    }
+    for (const key of db.prepare("select * from keys where stage = 'dead'").all() as Row[]) {
+      const dead = vendor.vendor.everyKey().find(({ id }) => id === key["vendor_id"]);
+      expect(dead?.deletedAt, "I8: what the ledger calls dead is dead").not.toBeNull();
+    }
+    const created = db.prepare("select count(*) as n from calls where kind = 'create'").get() as Row;
+    expect(intents, "I2: one intent a call").toHaveLength(Number(created["n"]));
+  });
+  for (const { secret } of vendor.vendor.everyKey()) expect(inner.written().includes(secret), "I9: no secret in log or ledger").toBe(false);
+  expect(inner.written().includes("canary"), "I9: no part of a secret either").toBe(false);
+}

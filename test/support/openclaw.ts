@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { installPeer } from "../../scripts/peers.ts";
+import type { OpenClawFile } from "../fakes/gateway/config.ts";
+
+export const GATEWAY_TOKEN = "gateway-token-canary-0123456789abcdef";
+
+/** The usual openclaw.json of a test: one provider, `openai`, whose key is at `/openai/apiKey` of a JSON file. */
+export function openclawJson(options: {
+  readonly vendor: string;
+  readonly secretFile: string;
+  readonly port?: number;
+  /** Names of agents; with none, OpenClaw has one that is called `main`. */
+  readonly agents?: readonly string[];
+  /** Without it, a variable of the environment beats the reference. */
+  readonly pinned?: boolean;
+}): OpenClawFile {
+  const { vendor, secretFile, port = 0, agents, pinned = true } = options;
+  return {
+    gateway: {
+      mode: "local",
+      bind: "loopback",
+      port,
+      auth: { mode: "token", token: GATEWAY_TOKEN },
+      http: { endpoints: { chatCompletions: { enabled: true } } },
+    },
+    secrets: { providers: { keys: { source: "file", path: secretFile, mode: "json" } } },
+    models: {
+      providers: {
+        openai: {
+          baseUrl: vendor,
+          api: "openai-completions",
+          ...(pinned && { auth: "api-key" }),
+          apiKey: { source: "file", provider: "keys", id: "/openai/apiKey" },
+          models: [{ id: "fake-1", name: "Fake 1" }],
+        },
+      },
+    },
+    agents: {
+      defaults: { model: { primary: "openai/fake-1" } },
+      ...(agents && { ownership: "explicit", entries: Object.fromEntries(agents.map((name) => [name, {}])) }),
+    },
+    plugins: { enabled: false },
+  };
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+export interface RealGateway {
+  readonly http: string;
+  readonly url: string;
+  /** Everything that it printed, over all its starts. */
+  readonly output: readonly string[];
+  start(): Promise<void>;
+  /** Ends it as a service manager would; nothing of it is left running. */
+  stop(): Promise<void>;
+}
+
+const START_LIMIT_MS = 120_000;
+const STOP_LIMIT_MS = 20_000;
+
+/**
+ * The real gateway, not started yet. Its config, state and home are in `directory`, and so must be every file that it
+ * reads. It writes to /tmp whatever it is told: where we may, it gets a /tmp of its own, else that is cleaned up after it.
+ */
+export async function makeRealGateway(
+  config: OpenClawFile,
+  directory: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RealGateway> {
+  const program = join(await installPeer("openclaw"), "node_modules/openclaw/dist/index.js");
+  const configPath = join(directory, "openclaw.json");
+  const output: string[] = [];
+  let child: ChildProcess | undefined;
+  let before: readonly string[] = [];
+  const { port } = config.gateway;
+  const http = `http://127.0.0.1:${port}`;
+
+  return {
+    http,
+    url: `ws://127.0.0.1:${port}`,
+    output,
+    async start() {
+      await mkdir(join(directory, "state"), { recursive: true });
+      await writeFile(configPath, JSON.stringify(config), { mode: 0o600 });
+      before = await leftovers();
+      const command = [process.execPath, program, "gateway", "run"];
+      const started = spawn(...privately(command, directory), {
+        cwd: directory,
+        // A group of its own: what the gateway starts ends with it.
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: {
+          PATH: [dirname(process.execPath), process.env["PATH"]].join(":"),
+          HOME: directory,
+          OPENCLAW_STATE_DIR: join(directory, "state"),
+          OPENCLAW_CONFIG_PATH: configPath,
+          OPENCLAW_DISABLE_BONJOUR: "1",
+          OPENCLAW_SKIP_CHANNELS: "1",
+          OPENCLAW_NO_RESPAWN: "1",
+          NO_COLOR: "1",
+          ...env,
+        },
+      });
+      child = started;
+      for (const stream of [started.stdout, started.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => output.push(text));
+      await untilReady(http, started, output);
+    },
+    async stop() {
+      const running = child;
+      child = undefined;
+      if (running?.pid !== undefined) await endGroup(running, running.pid);
+      for (const name of await leftovers()) if (!before.includes(name)) await rm(join("/tmp", name), { recursive: true, force: true });
+    },
+  };
+}
+
+/** With a /tmp of its own in which only `directory` is to be seen, where we may make one. */
+function privately(command: readonly string[], directory: string): [string, readonly string[]] {
+  if (process.getuid?.() !== 0) return [command[0] ?? "", command.slice(1)];
+  // The descriptor keeps the directory within reach while /tmp is covered.
+  const script = `exec 9<"$1" && mount -t tmpfs tmpfs /tmp && mkdir -p "$1" && mount -c --bind /proc/self/fd/9 "$1" && exec 9<&- && cd "$1" && shift && exec "$@"`;
+  return ["unshare", ["--mount", "sh", "-c", script, "sh", directory, ...command]];
+}
+
+async function untilReady(http: string, child: ChildProcess, output: readonly string[]): Promise<void> {
+  const deadline = Date.now() + START_LIMIT_MS;
+  for (;;) {
+    const ready = await fetch(`${http}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (ready) return;
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the gateway did not start:\n${output.join("").slice(-4000)}`);
+    await sleep(100);
+  }
+}
+
+async function endGroup(child: ChildProcess, pid: number): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill("SIGTERM");
+    await Promise.race([once(child, "exit"), sleep(STOP_LIMIT_MS, undefined, { ref: false })]);
+  }
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // The whole group has ended already.
+  }
+}
+
+async function leftovers(): Promise<readonly string[]> {
+  return (await readdir("/tmp")).filter((name) => name.startsWith("openclaw"));
+}
