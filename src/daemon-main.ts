@@ -55,7 +55,7 @@ function handleSignals(daemon: Daemon, { configPath, log, notify }: { configPath
       explain(error, log);
       log.error({ config: configPath }, "the configuration is refused: the one before stays in force");
     } finally {
-      notify.ready("running");
+      notify.ready(daemon.status());
     }
   };
   let reloading = Promise.resolve();

@@ -21,6 +21,8 @@ const MIGRATIONS = new URL(import.meta.url.includes("/dist/src/") ? "../../migra
 export interface Daemon {
   /** Takes a new configuration over; rotations go on with it at their next step. */
   reconfigure(config: Config): void;
+  /** One line about it, for the service manager. */
+  status(): string;
   /** Parks all steps, ends the server, closes the ledger. */
   stop(): Promise<void>;
 }
@@ -50,6 +52,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     return connectPlugs(config, openWorld(network, config.stateDirectory), (call) => log.debug(call, "call"));
   };
   let plugs = connect();
+  const status = () => `${Object.keys(config.credentials).length} credentials, ${ledger.rotations.allOpen().length} open rotations`;
   for (const name of Object.keys(config.credentials)) ledger.know(name);
 
   const engineParts = {
@@ -62,7 +65,13 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     plugs: () => plugs,
     log,
   };
-  const engine = createEngine({ ...engineParts, atRest: ({ credential }) => scheduler.touch(credential) });
+  const engine = createEngine({
+    ...engineParts,
+    atRest: ({ credential }) => {
+      scheduler.touch(credential);
+      notify.status(status());
+    },
+  });
   const scheduler = createScheduler({ ledger, engine, clock, config: () => config, log });
   const parts: DaemonParts = {
     ...engineParts,
@@ -83,7 +92,6 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const every = notify.watchdogEveryMs;
   const watchdog =
     every === undefined ? undefined : setInterval(() => engine.healthy() && scheduler.healthy() && notify.watchdog(), every / 2);
-  const status = () => `${Object.keys(config.credentials).length} credentials, ${ledger.rotations.allOpen().length} open rotations`;
 
   for (const warning of config.warnings) log.warn({ warning }, "configuration");
   scheduler.refresh();
@@ -110,8 +118,8 @@ export async function startDaemon(first: { config: Config; configPath: string; l
       configLoadedAt = clock.now();
       for (const name of Object.keys(config.credentials)) ledger.know(name);
       scheduler.refresh();
-      notify.status(status());
     },
+    status,
     async stop() {
       clearInterval(watchdog);
       scheduler.stop();

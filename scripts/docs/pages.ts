@@ -6,7 +6,7 @@ import { entryOf, exampleText, idleWorld, readExamples } from "./examples.ts";
 import { schemaOf, settingsTable, table } from "./settings.ts";
 
 /** What is generated, by path; each page gets the examples, parsed. */
-export const PAGES: Readonly<Record<string, (plugs: Plugs, examples: readonly Config[]) => string>> = {
+const PAGES: Readonly<Record<string, (plugs: Plugs, examples: readonly Config[]) => string>> = {
   "docs/configuration.md": () => markdown(configuration()),
   "docs/providers.md": (plugs, examples) => markdown(providers(plugs, examples)),
   "docs/stores-and-consumers.md": (plugs, examples) => markdown(storesAndConsumers(plugs, examples)),

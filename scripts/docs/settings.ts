@@ -18,7 +18,14 @@ export interface Schema {
 }
 
 export function schemaOf(settings: z.ZodType): Schema {
-  return z.toJSONSchema(settings, { io: "input" }) as Schema;
+  // A default that stands behind a transformation is no input to JSON Schema, but it is what a person would write.
+  return z.toJSONSchema(settings, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema }) => {
+      const own = zodSchema._zod.def;
+      if (own.type === "default" && "defaultValue" in own && typeof own.defaultValue === "string") jsonSchema.default = own.defaultValue;
+    },
+  }) as Schema;
 }
 
 const DURATION = schemaOf(duration()).pattern;

@@ -25,7 +25,9 @@ export function openDisplay(io: Io, first: RotationView, oneOfMany: boolean): Di
       if (rotation.plan !== plan) line(`↩ ${rotation.plan}: ${rotation.lastError?.message ?? "the plan has changed"}`);
       if (rotation.plan !== plan) shown.clear();
       plan = rotation.plan;
-      for (const item of itemsOf(rotation)) {
+      const items = itemsOf(rotation);
+      if (items.every(({ state }) => state !== "running")) spinner?.stop();
+      for (const item of items) {
         const text = describe(item, rotation);
         if (item.state === "ahead" || item.state === "skipped" || shown.get(item.name) === text) continue;
         shown.set(item.name, text);

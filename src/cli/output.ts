@@ -41,7 +41,7 @@ export async function table(head: readonly string[], rows: readonly (readonly st
 }
 
 /** Where an open rotation stands, in one clause. */
-export function standing(rotation: RotationView, now: number): string {
+function standing(rotation: RotationView, now: number): string {
   if (rotation.stuck !== null) return `stuck in ${rotation.step}: ${rotation.stuck.reason}`;
   const running = rotation.checklist.find((item) => item.state === "running");
   const where = running === undefined || running.name === rotation.step ? rotation.step : `${running.name} (${rotation.step})`;

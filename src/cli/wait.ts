@@ -58,7 +58,7 @@ async function follow(cli: Cli, first: RotationView, interrupted: AbortSignal, d
 function tellStuck(cli: Cli, rotation: RotationView, stuck: { reason: string; hint: string }, display: Display): RotationView {
   display.end();
   cli.io.err(`rotatectl: error: ${rotation.credential}: stuck in ${rotation.step}: ${stuck.reason}`);
-  cli.io.err(`rotatectl: hint: ${stuck.hint}; then rotatectl retry ${rotation.credential}, or rotatectl abandon ${rotation.credential}`);
+  cli.io.err(`rotatectl: hint: ${stuck.hint || `rotatectl retry ${rotation.credential}, or rotatectl abandon ${rotation.credential}`}`);
   return rotation;
 }
 

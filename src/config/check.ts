@@ -72,7 +72,7 @@ function shortLives({ providers, credentials, timing }: Parts, document: Documen
     const needed = (schedule === undefined ? 0 : longestGapMs(schedule) + credential.jitter) + credential.overlap + timing.drainLimit;
     if (life >= needed) return [];
     const path = ["credentials", name, ...(credential.cron !== undefined ? ["cron"] : credential.every !== undefined ? ["every"] : [])];
-    const message = `a key of this provider lives ${inHours(life)}, but may be needed for ${inHours(needed)}`;
+    const message = `a key of this provider lives ${inHours(Math.floor(life / HOUR_MS))}, but may be needed for ${inHours(Math.ceil(needed / HOUR_MS))}`;
     return [
       tell(
         document,
@@ -84,9 +84,9 @@ function shortLives({ providers, credentials, timing }: Parts, document: Documen
   });
 }
 
-function inHours(ms: number): string {
-  const hours = Math.round((ms / HOUR_MS) * 10) / 10;
-  return hours >= 72 ? `${Math.round(hours / 2.4) / 10} days` : `${hours} h`;
+/** Rounded to hours, the shorter down and the longer up, so that the two never look equal. */
+function inHours(hours: number): string {
+  return hours < 72 ? `${hours} h` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** The settings of a provider's definition, without those that the configuration adds to each. */

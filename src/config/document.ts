@@ -81,8 +81,10 @@ export function readDocument(text: string): Document {
     for (const pair of map.items) {
       const name = isScalar(pair.key) ? pair.key.value : undefined;
       const offset = offsetOf(pair.key) ?? 0;
-      if (typeof name !== "string" || name === "__proto__") {
+      if (typeof name !== "string") {
         report(offset, "a name that is no text", "put the name in quotes");
+      } else if (name === "__proto__") {
+        report(offset, "not a name that can be used", "take another one");
       } else if (name === "<<") {
         report(offset, "merge keys are not part of YAML 1.2", "write the settings out, or give the whole mapping an alias");
       } else if (known.has(name)) {

@@ -23,9 +23,9 @@ export function describeExpected(issue: z.core.$ZodRawIssue): string {
     case "invalid_type":
       return EXPECTED[String(issue["expected"])] ?? `a value of type ${String(issue["expected"])}`;
     case "too_small":
-      return `at least ${issue["minimum"]}${UNITS[String(issue["origin"])] ?? ""}`;
+      return atLeast(issue["minimum"], issue["origin"]);
     case "too_big":
-      return `at most ${issue["maximum"]}${UNITS[String(issue["origin"])] ?? ""}`;
+      return atMost(issue["maximum"], issue["origin"]);
     case "invalid_value":
       return `one of: ${listNames((issue["values"] as readonly unknown[]).map(String))}`;
     default:
@@ -43,6 +43,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   record: "a mapping: { name: value }, or indented lines of name: value",
 };
 const UNITS: Readonly<Record<string, string>> = { string: " characters", array: " entries" };
+const atLeast = (minimum: unknown, origin: unknown) => `at least ${minimum}${UNITS[String(origin)] ?? ""}`;
+const atMost = (maximum: unknown, origin: unknown) => `at most ${maximum}${UNITS[String(origin)] ?? ""}`;
 
 /** What one issue of the schema means to an operator. No value of the file is repeated, but for a misspelled name. */
 export function explain(issue: Issue, reader: Reader): readonly Problem[] {
@@ -53,6 +55,8 @@ export function explain(issue: Issue, reader: Reader): readonly Problem[] {
     const hint = `give ${issue.issues[0]?.message ?? "another one"}`;
     return [{ path: pathText(path), ...document.nameAt(path), message: "not a valid name", hint }];
   }
+  // What is written but could not be read was told when the file was read.
+  if (valueAt(document.value, path) === undefined && document.has(path)) return [];
   return [{ path: pathText(path), ...document.valueAt(path), ...explainValue(issue, reader) }];
 }
 
@@ -60,11 +64,16 @@ function explainValue(issue: Issue, reader: Reader): Pick<Problem, "message" | "
   const { path } = issue;
   const value = valueAt(reader.document.value, path);
   const reference = referenceOf(issue, reader.names);
-  if (issue.code === "custom" && reference === undefined) {
-    const hint = issue.params?.["hint"] ?? descriptionOf(path, reader) ?? "docs/configuration.md says what belongs here";
+  if (reference === undefined && speaksForItself(issue)) {
+    const hint =
+      (issue.code === "custom" ? issue.params?.["hint"] : undefined) ??
+      descriptionOf(path, reader) ??
+      "docs/configuration.md says what belongs here";
     return { message: issue.message, hint: String(hint) };
   }
   if (!reader.document.has(path)) return { message: "is missing", hint: whatIsMissing(issue, reader, reference) };
+  if (reference !== undefined && typeof value !== "string")
+    return { message: `${kindOf(value)} where it does not belong`, hint: reference.known };
   if (reference !== undefined && typeof value === "string") return unknownName(value, reference, reader.suggest);
   if (issue.code === "invalid_union") return { message: issue.message, hint: whichBranch(issue, value, reader.suggest) };
   if (issue.code === "invalid_type") {
@@ -131,6 +140,13 @@ function whatIsMissing(issue: Issue, reader: Reader, reference: Reference | unde
   return `add ${descriptionOf(issue.path, reader) ?? `${String(issue.path.at(-1))}: ${issue.message}`}`;
 }
 
+/** A rule that was put in words says what is wrong; a format only says what would be right. */
+function speaksForItself(issue: Issue): boolean {
+  if (issue.code === "too_small") return issue.message !== atLeast(issue.minimum, issue.origin);
+  if (issue.code === "too_big") return issue.message !== atMost(issue.maximum, issue.origin);
+  return issue.code === "custom";
+}
+
 function descriptionOf(path: Path, { document, schema }: Reader): string | undefined {
   const description = schemaAt(schema, document.value, path)?.description;
   return description === undefined ? undefined : `${String(path.at(-1))}: ${description}`;
@@ -146,7 +162,7 @@ function whichBranch(issue: z.core.$ZodIssueInvalidUnion, value: unknown, sugges
     .map((key) => suggest(key, [...known]))
     .find((found) => found !== undefined);
   if (near !== undefined) return `did you mean "${near}"?`;
-  if (typeof value === "string" && known.size === 0 && issue.message.includes("secret")) {
+  if (issue.message.includes("secret") && !given.some((key) => known.has(key))) {
     return "put the value in a file that only rotated can read, and name it: { file: /PATH }, or { credential: NAME } with systemd";
   }
   const own = branches.find(({ path, code }) => typeof path[0] === "string" && given.includes(path[0]) && code !== "unrecognized_keys");

@@ -20,7 +20,7 @@ export function settingsAt(schema: z.ZodType, value: unknown, path: Path): reado
 }
 
 /** Takes off what only says how a value is defaulted or transformed. */
-export function unwrap(schema: z.ZodType): z.ZodType {
+function unwrap(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault)
     return unwrap(schema.unwrap() as z.ZodType);
   if (schema instanceof z.ZodPipe) return unwrap(schema.in as z.ZodType);

@@ -172,12 +172,12 @@ function credential(plugs: Plugs, names: Names | undefined) {
     store: use(plugs.stores, names?.stores, (store) => store.place).describe("where its key is kept: `use` names one of `stores`"),
     mirrors: z
       .array(z.unknown())
-      .max(0, "no mirrors: they are not supported yet; leave the setting out")
+      .max(0, "mirrors are not supported yet")
       .prefault([])
-      .describe("further places that get a copy; must be empty, for mirrors are not supported yet"),
+      .describe("further places that get a copy of the key; leave it out or empty for now"),
     consumers: z
       .array(use(plugs.consumers, names?.consumers, (consumer) => consumer.use))
-      .min(1, "at least one consumer: without one, nothing shows that a new key is in use, and no old key may be revoked")
+      .min(1, "no consumer: nothing would show that a new key is in use, so no old key could be revoked")
       .describe("who uses it: `use` names one of `consumers`"),
     every: someLength()
       .optional()

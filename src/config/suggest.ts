@@ -15,7 +15,7 @@ export function makeSuggest(): Suggest {
   return (word, candidates) => {
     comparisons += candidates.length;
     if (word.length > LONGEST_WORD || comparisons > MOST_COMPARISONS) return undefined;
-    return closestMatch(word, candidates, { maxDistance: Math.max(1, Math.floor(word.length / 3)) });
+    return closestMatch(word, candidates, { maxDistance: Math.ceil(word.length / 3) });
   };
 }
 

@@ -39,7 +39,7 @@ export const timing = z.strictObject({
   confirm: confirm.prefault({}).describe("when an old key counts as dead"),
   waits: z
     .array(someLength())
-    .min(1, "at least one wait")
+    .min(1, "no waits at all")
     .prefault(["5s", "15s", "30s", "1m", "2m", "5m", "15m"])
     .describe("the waits between attempts; the last one repeats"),
   tellAfter: length().prefault("15m").describe("when a person is told that a step does not get on"),

@@ -21,18 +21,27 @@ describe("the reload of openclaw", () => {
     const { consumer, write } = await scene();
     await write("");
     const holding = await consumer().reload(fresh, signal);
-    expect(holding).toMatchObject({ holds: "stale", cause: expect.stringContaining("models.providers.openai.apiKey resolved to a non-string or empty value") });
+    expect(holding).toMatchObject({
+      holds: "stale",
+      cause: expect.stringContaining("models.providers.openai.apiKey resolved to a non-string or empty value"),
+    });
   });
 
   it("tells a reference that cannot be found from one with another value", async () => {
     const { consumer, world, secretFile } = await scene();
     await world.files.replace(secretFile, JSON.stringify({}));
-    expect(await consumer().reload(fresh, signal)).toMatchObject({ holds: "stale", cause: expect.stringContaining("secret reference was not found") });
+    expect(await consumer().reload(fresh, signal)).toMatchObject({
+      holds: "stale",
+      cause: expect.stringContaining("secret reference was not found"),
+    });
   });
 
   it("throws another error of the gateway as one that passes", async () => {
     const { consumer, gateway } = await scene();
-    gateway.knobs.failing.set("secrets.reload", new RpcRefusal("UNAVAILABLE", "gateway restarting", { retryable: true, retryAfterMs: 700 }));
+    gateway.knobs.failing.set(
+      "secrets.reload",
+      new RpcRefusal("UNAVAILABLE", "gateway restarting", { retryable: true, retryAfterMs: 700 }),
+    );
     expect(await thrown(consumer().reload(old, signal))).toMatchObject({ code: "unavailable", retryAfterMs: 700 });
   });
 
@@ -62,7 +71,10 @@ describe("the proof of openclaw", () => {
   it("is contradicted by a variable of the environment, although every request succeeds", async () => {
     const { consumer, vendor } = await scene({ env: { OPENAI_API_KEY: "sk-canary-environment" }, pinned: false });
     vendor.accepted.add("sk-canary-environment");
-    expect(await consumer().prove(old, signal)).toMatchObject({ result: "contradicted", cure: expect.stringContaining('"auth": "api-key"') });
+    expect(await consumer().prove(old, signal)).toMatchObject({
+      result: "contradicted",
+      cure: expect.stringContaining('"auth": "api-key"'),
+    });
   });
 
   it("is contradicted when a profile takes the place of the key in mid-life", async () => {
@@ -99,7 +111,10 @@ describe("the proof of openclaw", () => {
     vendor.accepted.delete(old.reveal());
     await gateway.runs.chat("main", undefined, "ping", () => {});
     vendor.accepted.add(old.reveal());
-    expect(await thrown(consumer().prove(old, signal))).toMatchObject({ code: "inconclusive", message: expect.stringContaining("cooldown") });
+    expect(await thrown(consumer().prove(old, signal))).toMatchObject({
+      code: "inconclusive",
+      message: expect.stringContaining("cooldown"),
+    });
     await expect.poll(() => consumer().prove(old, signal), { timeout: 5_000 }).toMatchObject({ result: "proven" });
   });
 

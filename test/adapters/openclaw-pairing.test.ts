@@ -47,7 +47,12 @@ describe("pairing with openclaw", () => {
     const { gateway } = await scene({ paired: false });
     const world = await testWorld({ secrets: { gateway: "another-canary-token" } });
     const settings = openclaw.settings.parse({ url: gateway.url, token: { credential: "gateway" } });
-    const consumer = openclaw.connect(settings, openclaw.use.parse({ provider: "openai" }), { credential: "prod", consumer: "gateway" }, world);
+    const consumer = openclaw.connect(
+      settings,
+      openclaw.use.parse({ provider: "openai" }),
+      { credential: "prod", consumer: "gateway" },
+      world,
+    );
     const error = await thrown(consumer.pair?.(signal));
     expect(error).toMatchObject({ code: "unauthorized", cure: expect.stringContaining("consumers.gateway.token") });
     await world.close();
@@ -71,13 +76,36 @@ describe("pairing with openclaw", () => {
     const folder = await testWorld();
     const [key, cert] = [join(folder.stateDirectory, "key.pem"), join(folder.stateDirectory, "cert.pem")];
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
-    await promisify(execFile)("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", ...subject, "-keyout", key, "-out", cert]);
+    await promisify(execFile)("openssl", [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "1",
+      ...subject,
+      "-keyout",
+      key,
+      "-out",
+      cert,
+    ]);
     const stage = await scene({ tls: { key: await readFile(key, "utf8"), cert: await readFile(cert, "utf8") }, remote: true });
     expect(await thrown(stage.consumer().pair?.(signal))).toMatchObject({ code: "unreachable" });
 
-    const world = await testWorld({ secrets: { gateway: (await stage.world.secret({ credential: "gateway" })).reveal() }, network: { ca: [cert] } });
+    const world = await testWorld({
+      secrets: { gateway: (await stage.world.secret({ credential: "gateway" })).reveal() },
+      network: { ca: [cert] },
+    });
     const settings = openclaw.settings.parse({ url: stage.gateway.url, token: { credential: "gateway" } });
-    const consumer = openclaw.connect(settings, openclaw.use.parse({ provider: "openai" }), { credential: "prod", consumer: "gateway" }, world);
+    const consumer = openclaw.connect(
+      settings,
+      openclaw.use.parse({ provider: "openai" }),
+      { credential: "prod", consumer: "gateway" },
+      world,
+    );
     const first = await consumer.pair?.(signal);
     stage.gateway.approve(/approve (\S+)/.exec(first?.message ?? "")?.[1] ?? "");
     expect(await consumer.pair?.(signal)).toMatchObject({ paired: true });
@@ -89,7 +117,12 @@ describe("pairing with openclaw", () => {
   it("refuses plain text off loopback", async () => {
     const { world } = await scene();
     const settings = openclaw.settings.parse({ url: "ws://192.0.2.1:18789" });
-    const consumer = openclaw.connect(settings, openclaw.use.parse({ provider: "openai" }), { credential: "prod", consumer: "gateway" }, world);
+    const consumer = openclaw.connect(
+      settings,
+      openclaw.use.parse({ provider: "openai" }),
+      { credential: "prod", consumer: "gateway" },
+      world,
+    );
     expect(await thrown(consumer.reload(old, signal))).toMatchObject({ code: "insecure" });
   });
 });

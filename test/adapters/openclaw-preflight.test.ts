@@ -77,7 +77,11 @@ describe("the pre-flight of openclaw", () => {
     const stage = await scene();
     await spoil(stage);
     const holding = await stage.consumer().reload(old, signal);
-    expect(holding).toMatchObject({ holds: "stale", cause: expect.stringContaining("secret provider failed"), cure: expect.stringContaining("0600") });
+    expect(holding).toMatchObject({
+      holds: "stale",
+      cause: expect.stringContaining("secret provider failed"),
+      cure: expect.stringContaining("0600"),
+    });
     expect(await findings(stage)).toMatchObject([{ code: "degraded", cure: expect.stringContaining("0600") }]);
   });
 
@@ -85,7 +89,8 @@ describe("the pre-flight of openclaw", () => {
     const stage = await scene({
       change: ({ models }) => {
         const entry = models.providers["openai"];
-        if (entry !== undefined) models.providers["other"] = { ...entry, apiKey: { source: "file", provider: "keys", id: "/other/apiKey" } };
+        if (entry !== undefined)
+          models.providers["other"] = { ...entry, apiKey: { source: "file", provider: "keys", id: "/other/apiKey" } };
       },
     });
     expect(stage.gateway.secrets.degraded()).toMatchObject([{ ownerId: "other" }]);

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { openGateway } from "../../adapters/consumers/openclaw/gateway.ts";
 import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
 import { type ChatVendor, startChatVendor } from "../support/chat-vendor.ts";
 import { startLoad } from "../support/load.ts";
@@ -86,8 +88,13 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
   it("lets a variable of the environment beat the reference; the pre-flight and the proof see it", async () => {
     await consumer("openai").reload(old, signal);
     const found = await consumer("openai").preflight(old, signal);
-    expect(found).toContainEqual(expect.objectContaining({ code: "environmentCredential", message: expect.stringContaining("OPENAI_API_KEY") }));
-    expect(await consumer("openai").prove(old, signal)).toMatchObject({ result: "contradicted", cure: expect.stringContaining('"auth": "api-key"') });
+    expect(found).toContainEqual(
+      expect.objectContaining({ code: "environmentCredential", message: expect.stringContaining("OPENAI_API_KEY") }),
+    );
+    expect(await consumer("openai").prove(old, signal)).toMatchObject({
+      result: "contradicted",
+      cure: expect.stringContaining('"auth": "api-key"'),
+    });
     expect(vendor.seen).toContain(ENVIRONMENT);
   });
 
@@ -104,7 +111,10 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
   it("refuses to reload anything while one value is empty; its log says which", async () => {
     await hold({ openai: "", acme: fresh.reveal() });
     const holding = await consumer("acme").reload(fresh, signal);
-    expect(holding).toMatchObject({ holds: "stale", cause: expect.stringContaining("models.providers.openai.apiKey resolved to a non-string or empty value") });
+    expect(holding).toMatchObject({
+      holds: "stale",
+      cause: expect.stringContaining("models.providers.openai.apiKey resolved to a non-string or empty value"),
+    });
   });
 
   it("answers ok to a reload that joined an older one; ours sees the old value and asks again", async () => {
@@ -130,19 +140,22 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
     expect(await consumer("slow").prove(old, signal)).toMatchObject({ result: "refused" });
     await world.files.replace(file("slow-key"), fresh.reveal());
     expect(await consumer("slow").reload(fresh, signal)).toEqual({ holds: "expected" });
-    expect(await thrown(consumer("slow").prove(fresh, signal))).toMatchObject({ code: "inconclusive", message: expect.stringContaining("cooldown") });
+    expect(await thrown(consumer("slow").prove(fresh, signal))).toMatchObject({
+      code: "inconclusive",
+      message: expect.stringContaining("cooldown"),
+    });
   });
 
   it("swaps the key under load without a failed request; the drain waits for the run that began before, and then nobody uses the old key", async () => {
     expect(await consumer("acme").reload(old, signal)).toEqual({ holds: "expected" });
     const load = startLoad({ http: gateway.http, token: GATEWAY_TOKEN, agents: ["main", "helper"], clients: 4 });
     await expect.poll(() => load.served, { timeout: 60_000 }).toBeGreaterThan(4);
-    vendor.delayMs = 2_500;
+    vendor.delayMs = 6_000;
     await hold({ openai: old.reveal(), acme: fresh.reveal() });
     await sleep(1_000);
     expect(await consumer("acme").reload(fresh, signal)).toEqual({ holds: "expected" });
     const reloadedAt = new Date();
-    const drain = (earlier?: readonly string[]) => consumer("acme", { admissionWindow: "3s" }).busySince?.(reloadedAt, earlier, signal);
+    const drain = (earlier?: readonly string[]) => consumer("acme", { admissionWindow: "2s" }).busySince?.(reloadedAt, earlier, signal);
     expect(await drain()).toBe("tooEarly");
     await expect.poll(() => drain(), { timeout: 10_000, interval: 100 }).not.toBe("tooEarly");
     let earlier = (await drain()) as readonly string[];
@@ -167,6 +180,15 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
     expect(load.failures).toEqual([]);
     expect(vendor.seen.slice(before)).not.toContain(old.reveal());
     expect(await consumer("acme").prove(fresh, signal)).toMatchObject({ result: "proven", detail: { agents: ["main", "helper"] } });
+  });
+
+  it("puts a profile in the place of the reference when somebody types a key into the web UI; the pre-flight and the proof see it", async () => {
+    await consumer("acme").reload(old, signal);
+    const settings = openclaw.settings.parse({ url: gateway.url });
+    using connection = await openGateway({ name: "gateway", settings, use: openclaw.use.parse({ provider: "acme" }), world }, signal);
+    await connection.call("models.authSetApiKey", { provider: "acme", agentId: "main", apiKey: old.reveal() }, z.unknown());
+    await expect.poll(() => consumer("acme").preflight(old, signal), { timeout: 20_000 }).toMatchObject([{ code: "plainKey" }]);
+    expect(await consumer("acme").prove(old, signal)).toMatchObject({ result: "contradicted", cure: expect.stringContaining("reference") });
   });
 
   it("has shown no secret in what it printed", () => {

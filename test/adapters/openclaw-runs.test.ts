@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { realClock } from "../../src/clock.ts";
 import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
+import { realClock } from "../../src/clock.ts";
 import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
 import { clock, fresh, old, scene, signal } from "./openclaw-world.ts";
@@ -63,15 +63,25 @@ describe("the drain of openclaw", () => {
 
   it("looks at every page", async () => {
     const { gateway, consumer } = await scene();
-    for (let n = 0; n < 1200; n++) gateway.runs.sessions.push({ key: `agent:main:${n}`, modelProvider: "openai", hasActiveRun: n % 400 === 0 });
-    expect(await consumer(undefined, quick).busySince?.(new Date(0), undefined, signal)).toEqual(["agent:main:0", "agent:main:400", "agent:main:800"]);
+    for (let n = 0; n < 1200; n++)
+      gateway.runs.sessions.push({ key: `agent:main:${n}`, modelProvider: "openai", hasActiveRun: n % 400 === 0 });
+    expect(await consumer(undefined, quick).busySince?.(new Date(0), undefined, signal)).toEqual([
+      "agent:main:0",
+      "agent:main:400",
+      "agent:main:800",
+    ]);
   });
 
   it("reads the gateway's times by the gateway's clock", async () => {
     const { gateway, world } = await scene();
     const behind = { ...world, clock: { ...clock, now: () => realClock.now() - 60_000 } };
     const use = openclaw.use.parse({ provider: "openai" });
-    const consumer = openclaw.connect(openclaw.settings.parse({ url: gateway.url, ...quick }), use, { credential: "prod", consumer: "gateway" }, behind);
+    const consumer = openclaw.connect(
+      openclaw.settings.parse({ url: gateway.url, ...quick }),
+      use,
+      { credential: "prod", consumer: "gateway" },
+      behind,
+    );
     gateway.runs.sessions.push({ key: "agent:main:old", modelProvider: "openai", hasActiveRun: true, startedAt: Date.now() - 5_000 });
     expect(await consumer.busySince?.(new Date(Date.now() - 62_000), undefined, signal)).toEqual(["agent:main:old"]);
   });

@@ -30,7 +30,12 @@ export interface Scene {
 
 /** A fake gateway with `old` in its store and in use, a vendor that accepts both keys, and a paired consumer. Ends with the test. */
 export async function scene(
-  options: FakeGatewayOptions & { change?: (config: OpenClawFile) => void; pinned?: boolean; agents?: readonly string[]; paired?: boolean } = {},
+  options: FakeGatewayOptions & {
+    change?: (config: OpenClawFile) => void;
+    pinned?: boolean;
+    agents?: readonly string[];
+    paired?: boolean;
+  } = {},
 ): Promise<Scene> {
   const directory = await mkdtemp(join(tmpdir(), "rotated-openclaw-"));
   const world = await testWorld({ secrets: { gateway: GATEWAY_TOKEN }, overrides: { clock } });

@@ -6,7 +6,7 @@ import { openLog } from "../../src/log.ts";
 import { type ControlServer, startServer } from "../../src/server.ts";
 import { FakeControl, NOW } from "../fakes/control.ts";
 
-export interface Ran {
+interface Ran {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;

@@ -15,7 +15,7 @@ import { CHECKLIST } from "../../src/model.ts";
 export const NOW = Date.UTC(2026, 10, 24, 12);
 const [MINUTE, HOUR, DAY] = [60_000, 3_600_000, 86_400_000] as const;
 
-export function key(vendorId: string, more: Partial<KeyView> = {}): KeyView {
+function key(vendorId: string, more: Partial<KeyView> = {}): KeyView {
   return {
     vendorId,
     label: `rotated-inst-${vendorId.replace("key_", "")}`,
@@ -73,7 +73,7 @@ const STUCK = rotation({
     { state: "done", text: "gateway served by key_new" },
     { state: "running", text: "key_old is still accepted" },
   ),
-  stuck: { reason: "the vendor still accepts key_old after 2 h", hint: "delete key_old at the vendor" },
+  stuck: { reason: "the vendor still accepts key_old after 2 h", hint: "delete key_old at the vendor, then: rotatectl retry" },
 });
 
 function credential(name: string, more: Partial<CredentialReply> = {}): CredentialReply {

@@ -90,7 +90,7 @@ export class KillHost {
   async killedOrOver(ms = 20_000): Promise<"killed" | "over"> {
     for (const until = Date.now() + ms; ; await sleep(40)) {
       if (!this.inner.host.alive) return "killed";
-      if (Date.now() > until) throw new Error(`neither killed nor over:\n${this.inner.host.log.slice(-3000)}`);
+      if (Date.now() > until) throw new Error(`neither killed nor over:\n${this.inner.host.tail()}`);
       const open = await this.inner.host.show("main").then(
         (shown) => shown.open,
         () => undefined,

@@ -37,7 +37,7 @@ async function ended(host: KillHost): Promise<RotationView> {
     if (id === undefined) throw new Error("no rotation was ever started");
     const { rotation } = await host.inner.host.client.call("watch", { id, after: 0, waitMs: 0 });
     if (rotation.outcome !== null) return rotation;
-    if (Date.now() > until) throw new Error(`did not end: ${JSON.stringify(rotation)}\n${host.inner.host.log.slice(-4000)}`);
+    if (Date.now() > until) throw new Error(`did not end: ${JSON.stringify(rotation)}\n${host.inner.host.tail()}`);
   }
 }
 

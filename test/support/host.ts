@@ -101,9 +101,14 @@ export class Host {
         () => false,
       );
       if (answered) return;
-      if (!this.alive || Date.now() > until) throw new Error(`the daemon did not get ready:\n${this.log.slice(-4000)}`);
+      if (!this.alive || Date.now() > until) throw new Error(`the daemon did not get ready:\n${this.tail()}`);
       await sleep(15);
     }
+  }
+
+  /** The end of the log, for a failure's message: without the requests that the test itself makes. */
+  tail(): string {
+    return this.log.split("\n").filter((line) => !line.includes('"msg":"request"')).slice(-25).join("\n");
   }
 
   get alive(): boolean {
@@ -136,7 +141,7 @@ export class Host {
     for (;;) {
       const { rotation } = await this.client.call("watch", { id, after: Number.MAX_SAFE_INTEGER, waitMs: 500 });
       if (rotation.outcome !== null || rotation.stuck !== null) return rotation;
-      if (Date.now() > until) throw new Error(`rotation ${id} did not end: ${JSON.stringify(rotation)}\n${this.log.slice(-4000)}`);
+      if (Date.now() > until) throw new Error(`rotation ${id} did not end: ${JSON.stringify(rotation)}\n${this.tail()}`);
     }
   }
 

@@ -123,7 +123,7 @@ export class RotationHost {
     for (const until = Date.now() + ms; ; await sleep(25)) {
       const { open, last } = await this.host.show("main");
       if (open?.step === step) return open;
-      if (open === null || Date.now() > until) throw new Error(`never at ${step}: ${JSON.stringify(open ?? last)}\n${this.host.log.slice(-3000)}`);
+      if (open === null || Date.now() > until) throw new Error(`never at ${step}: ${JSON.stringify(open ?? last)}\n${this.host.tail()}`);
     }
   }
 

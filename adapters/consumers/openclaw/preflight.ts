@@ -17,7 +17,7 @@ export async function preflight(setup: Setup, current: Secret | undefined, signa
   const wrong = setup.use.path === undefined ? notAReference(setup, entry.apiKey) : [];
   if (wrong.length > 0) return wrong;
   return [
-    ...(current === undefined ? [] : await notTheStores(setup, gateway, current)),
+    ...(current === undefined ? [] : await notTheStores(setup, gateway, current, signal)),
     ...(entry.auth === "api-key" ? [] : await shadowed(setup, gateway)),
   ];
 }
@@ -46,11 +46,11 @@ function notAReference(setup: Setup, apiKey: { source: string } | string | undef
   ];
 }
 
-async function notTheStores(setup: Setup, gateway: Gateway, current: Secret): Promise<readonly Finding[]> {
+async function notTheStores(setup: Setup, gateway: Gateway, current: Secret, signal: AbortSignal): Promise<readonly Finding[]> {
   const { name } = setup;
   const paths = watchedPaths(setup);
   const findings: Finding[] = [];
-  const degraded = await degradation(gateway, paths);
+  const degraded = await degradation(gateway, setup, signal);
   if (degraded !== undefined) {
     findings.push({
       code: "degraded",

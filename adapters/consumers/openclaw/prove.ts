@@ -17,7 +17,7 @@ type Disproof = Exclude<Proof, { result: "proven" }>;
  */
 export async function prove(setup: Setup, expected: Secret, signal: AbortSignal): Promise<Proof> {
   using gateway = await openGateway(setup, signal);
-  const holding = await held(setup, gateway, expected);
+  const holding = await held(setup, gateway, expected, signal);
   if (holding.holds !== "expected") return { result: "contradicted", cause: holding.cause, cure: holding.cure };
 
   const pinned = (await providerEntry(gateway, setup))?.auth === "api-key";
@@ -31,7 +31,7 @@ export async function prove(setup: Setup, expected: Secret, signal: AbortSignal)
     if (disproof !== undefined) return disproof;
   }
   // A reload or an edit of openclaw.json in the meantime would have made this a proof of something else.
-  const still = await held(setup, gateway, expected);
+  const still = await held(setup, gateway, expected, signal);
   if (still.holds !== "expected") return { result: "contradicted", cause: still.cause, cure: still.cure };
   return { result: "proven", grade: "value", detail: { agents: agents.map(({ id }) => id) } };
 }

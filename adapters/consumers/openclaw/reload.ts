@@ -13,24 +13,25 @@ const JOINED = { again: 5, pauseMs: 150 };
 export async function reload(setup: Setup, expected: Secret, signal: AbortSignal): Promise<Holding> {
   using gateway = await openGateway(setup, signal);
   for (let again = JOINED.again; ; again--) {
+    const askedAt = setup.world.clock.now();
     const answer = await gateway.ask("secrets.reload", {}, {});
     if (!answer.ok) {
-      const { code, retryable, text } = { ...answer.refusal, text: answer.refusal.message };
+      const { code, retryable, message: text } = answer.refusal;
       if (code !== "UNAVAILABLE" || retryable || !text.includes("secrets.reload failed"))
         throw refused(setup, "secrets.reload", answer.refusal);
-      const reason = await reloadFailure(gateway);
+      const reason = await reloadFailure(gateway, setup, askedAt, signal);
       if (!(reason.includes("superseded") && again > 0)) return strictFailure(setup, reason);
     }
-    const holding = await held(setup, gateway, expected);
+    const holding = await held(setup, gateway, expected, signal);
     if (holding.holds !== "other" || again === 0) return holding;
     await setup.world.clock.sleep(JOINED.pauseMs, signal);
   }
 }
 
 /** What the gateway holds now. */
-export async function held(setup: Setup, gateway: Gateway, expected: Secret): Promise<Holding> {
+export async function held(setup: Setup, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Holding> {
   const paths = watchedPaths(setup);
-  const degraded = await degradation(gateway, paths);
+  const degraded = await degradation(gateway, setup, signal);
   if (degraded !== undefined) {
     return {
       holds: "stale",

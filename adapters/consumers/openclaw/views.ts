@@ -25,7 +25,6 @@ const KEY_TARGETS = [
   "agents.entries.*.tts.providers.*.apiKey",
   "talk.providers.*.apiKey",
   "skills.entries.*.apiKey",
-  "plugins.entries.*.config.webSearch.apiKey",
 ];
 
 const asPattern = (target: string) => new RegExp(`^${target.replaceAll(".", "\\.").replaceAll("*", "[^.]+")}$`);
@@ -58,11 +57,29 @@ const owner = z.object({
 });
 const status = z.object({ degradedSecretOwners: z.array(owner) });
 
+/**
+ * On its way `status` reads the history of every agent, which we do not want, and it says UNAVAILABLE while one of these
+ * databases is being opened, as after an agent's first probe. So a no is not yet an answer about the secrets.
+ */
+const STATUS = { again: 5, pauseMs: 300 };
+
 /** Why the reference could not be loaded; `undefined` when all is well with it. Other owners are not our concern. */
-export async function degradation(gateway: Gateway, paths: readonly string[]): Promise<{ state: string; reason: string } | undefined> {
-  const { degradedSecretOwners } = await gateway.call("status", {}, status);
-  const ours = degradedSecretOwners.find((candidate) => candidate.paths.some((path) => paths.includes(path)));
-  return ours && { state: ours.degradationState, reason: Secret.mask(ours.reason) };
+export async function degradation(
+  gateway: Gateway,
+  setup: Setup,
+  signal: AbortSignal,
+): Promise<{ readonly state: string; readonly reason: string } | undefined> {
+  const paths = watchedPaths(setup);
+  for (let again = STATUS.again; ; again--) {
+    try {
+      const { degradedSecretOwners } = await gateway.call("status", {}, status);
+      const ours = degradedSecretOwners.find((candidate) => candidate.paths.some((path) => paths.includes(path)));
+      return ours && { state: ours.degradationState, reason: Secret.mask(ours.reason) };
+    } catch (error) {
+      if (!hasCode(error, "unavailable") || again === 0) throw error;
+      await setup.world.clock.sleep(STATUS.pauseMs, signal);
+    }
+  }
 }
 
 const agent = z.object({
@@ -99,15 +116,37 @@ export function watchedPaths(setup: Setup): readonly [string, ...string[]] {
 }
 
 const log = z.object({ lines: z.array(z.string()) });
+const line = z.object({ time: z.coerce.date() });
 
-/** The gateway's answer to a reload never says why it failed; its log does. */
-export async function reloadFailure(gateway: Gateway): Promise<string> {
+/** The log is written a moment after the answer. */
+const LOG = { looks: 10, pauseMs: 100 };
+
+/** Why a reload asked for at `since` (our clock) failed: the gateway's answer never says, its log does. */
+export async function reloadFailure(gateway: Gateway, { world }: Setup, since: number, signal: AbortSignal): Promise<string> {
   try {
-    const { lines } = await gateway.call("logs.tail", { limit: 200 }, log);
-    const reason = lines.map((line) => /secrets\.reload failed: ([^"\\]{1,300})/.exec(line)?.[1]).findLast((found) => found !== undefined);
-    return reason === undefined ? "its log does not say why" : Secret.mask(reason.replace(/\.\s*$/, ""));
+    for (let looks = LOG.looks; looks > 0; looks--) {
+      const { lines } = await gateway.call("logs.tail", { limit: 200 }, log);
+      const reason = lines
+        .filter((text) => isSince(text, since + gateway.aheadMs))
+        .map(reasonIn)
+        .findLast((found) => found !== undefined);
+      if (reason !== undefined) return Secret.mask(reason.replace(/\.\s*$/, ""));
+      await world.clock.sleep(LOG.pauseMs, signal);
+    }
+    return "its log does not say why";
   } catch (error) {
     if (hasCode(error, "forbidden", "invalid", "malformed")) return "its log cannot be read";
     throw error;
+  }
+}
+
+const reasonIn = (text: string) => /secrets\.reload failed: ([^"\\]{1,300})/.exec(text)?.[1];
+
+/** Half a second of grace: the two clocks were compared over a network. */
+function isSince(text: string, since: number): boolean {
+  try {
+    return line.parse(JSON.parse(text)).time.getTime() >= since - 500;
+  } catch {
+    return false;
   }
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Cli } from "../cli.ts";
 
 /** What a file of a command exports: it adds its arguments, options, help and action. */
-export interface CommandModule {
+interface CommandModule {
   readonly define: (command: Command, cli: Cli) => void;
 }
 

@@ -35,7 +35,7 @@ const BLACK = "__OPENCLAW_REDACTED__";
 const TARGETS = [
   ...["apiKey", "headers.*", "request.headers.*", "request.auth.token", "request.auth.value"].map((field) => `models.providers.*.${field}`),
   ...["memory.search.remote.apiKey", "tts.providers.*.apiKey"].flatMap((field) => [field, `agents.entries.*.${field}`]),
-  ...["talk.providers.*.apiKey", "skills.entries.*.apiKey", "plugins.entries.*.config.webSearch.apiKey", "gateway.auth.token"],
+  ...["talk.providers.*.apiKey", "skills.entries.*.apiKey", "gateway.auth.token"],
 ];
 
 /** Every method that the fake knows; any other is refused, and so is a parameter that is not listed here. */
