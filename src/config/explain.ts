@@ -116,10 +116,13 @@ function referenceOf(issue: Issue, names: Reader["names"]): Reference | undefine
   if (issue.code === "custom" && issue.params?.["names"] === "providers") return named("provider", names.provider);
   const discriminator =
     issue.code === "invalid_union" ? issue.discriminator : issue.code === "custom" ? issue.params?.["discriminator"] : undefined;
-  if (discriminator === "use") return issue.path.includes("store") ? named("store", names.store) : named("consumer", names.consumer);
-  if (discriminator !== "type") return undefined;
+  const [section, , setting] = issue.path;
+  if (discriminator === "use" && section === "credentials")
+    return setting === "store" ? named("store", names.store) : named("consumer", names.consumer);
+  // A plug may have choices of its own further down.
+  if (discriminator !== "type" || issue.path.length !== 3) return undefined;
   const candidates = "options" in issue ? (issue.options ?? []).map(String) : [];
-  return { what: `type of ${String(issue.path[0]).slice(0, -1)}`, candidates, known: `one of: ${listNames(candidates)}` };
+  return { what: `type of ${String(section).slice(0, -1)}`, candidates, known: `one of: ${listNames(candidates)}` };
 }
 
 function named(what: string, candidates: readonly string[]): Reference {

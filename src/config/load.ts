@@ -10,7 +10,7 @@ import { makeSuggest } from "./suggest.ts";
 import { toTiming } from "./timing-schema.ts";
 
 const HINTS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
-  ENOENT: ["no such file", "make it, or give its path with --config; README.md has a short one to begin with"],
+  ENOENT: ["no such file", "make it, or give the right path; README.md has a short one to begin with"],
   ENOTDIR: ["no such file", "a part of its path is no directory"],
   EACCES: ["may not be read by this account", "let the account of the daemon read it, such as root:rotated with mode 0640"],
   EISDIR: ["is a directory", "give the path of the file in it, such as /etc/rotated/rotated.yaml"],

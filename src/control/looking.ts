@@ -1,3 +1,4 @@
+import ms from "ms";
 import { type Control, ControlError, type CredentialStatus } from "../api.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import { ownVersion } from "../version.ts";
@@ -49,7 +50,7 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
         ...statusOf(credential),
         consumers: credential.consumers.map(({ use }) => use),
         schedule:
-          schedule === undefined ? null : "every" in schedule ? `every ${schedule.every / 1000} s` : `${schedule.cron} ${schedule.zone}`,
+          schedule === undefined ? null : "every" in schedule ? `every ${ms(schedule.every)}` : `${schedule.cron} ${schedule.zone}`,
         window: credential.window ?? null,
         overlapMs: credential.overlapMs,
         keys: ledger.keys

@@ -160,15 +160,13 @@ export function createEngine(parts: EngineParts) {
       }
     },
 
-    /** When a rotation that is not running is due next. */
+    /** When a rotation that is not running is due next. All is asked of one moment, or one that falls due in between is lost. */
     nextDue(): number | undefined {
-      const held = [...heldBack.values()];
-      const waiting = ledger.rotations.due(clock.now(), MOST_AT_ONCE * 2).some(({ id }) => !runs.has(id) && !heldBack.has(id));
-      if (waiting && runs.size < MOST_AT_ONCE) return clock.now();
-      return [ledger.rotations.nextDue(clock.now()), ...held].reduce<number | undefined>(
-        (least, at) => (at === undefined ? least : Math.min(at, least ?? at)),
-        undefined,
-      );
+      const now = clock.now();
+      const waits = ledger.rotations.due(now, MOST_AT_ONCE * 2).some(({ id }) => !runs.has(id) && !heldBack.has(id));
+      if (waits && runs.size < MOST_AT_ONCE) return now;
+      const later = [ledger.rotations.nextDue(now), ...heldBack.values()].filter((at) => at !== undefined);
+      return later.length === 0 ? undefined : Math.min(...later);
     },
 
     /** Stops the running step of a rotation, if it runs; an announced call is given a moment to answer. */

@@ -83,11 +83,21 @@ describe("the proof of openclaw", () => {
     expect(await consumer().prove(old, signal)).toMatchObject({ result: "contradicted", cause: expect.stringContaining("openai:manual") });
   });
 
-  it("is contradicted while the key is stale", async () => {
+  it("draws no conclusion while the source cannot be read but the kept value is the right one", async () => {
     const { consumer, gateway, world, secretFile } = await scene();
     await world.files.replace(secretFile, "{}");
     await gateway.secrets.reload();
-    expect(await consumer().prove(old, signal)).toMatchObject({ result: "contradicted", cause: expect.stringContaining("stale") });
+    expect(await thrown(consumer().prove(old, signal))).toMatchObject({ code: "inconclusive", message: expect.stringContaining("stale") });
+    expect(await consumer().prove(fresh, signal)).toMatchObject({ result: "contradicted" });
+  });
+
+  it("does not mind that the gateway cannot tell its status for a moment, as it does after an agent's first probe", async () => {
+    const { consumer, gateway } = await scene();
+    gateway.knobs.failing.set("status", new RpcRefusal("UNAVAILABLE", "WorkerTaskError: Session history database read was revoked"));
+    gateway.onRequest = (name, phase) => {
+      if (name === "status" && phase === "before") setImmediate(() => gateway.knobs.failing.clear());
+    };
+    expect(await consumer().prove(old, signal)).toMatchObject({ result: "proven" });
   });
 
   it("finds a refusal by the probe, before a model run could begin a cooldown", async () => {

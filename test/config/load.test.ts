@@ -75,6 +75,13 @@ timing: { poll: 0s }
   ]);
 });
 
+test("a credential that is called like a setting", () => {
+  const text = GOOD.replace("prod:", "store:").replace("use: gateway", "use: gatewy");
+  expect(refusal(text).problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+    'credentials.store.consumers[0].use: no consumer "gatewy"',
+  ]);
+});
+
 test("what hangs on two entries is told together with a mistake in a third", () => {
   const second =
     "  second: { provider: acme, store: { use: local, path: /keys.json, field: /acme }, consumers: [{ use: gateway, provider: acme }] }\n";

@@ -16,6 +16,8 @@ export interface ChatVendor {
   delayMs: number;
   /** The keys of all requests so far, in order. */
   readonly seen: string[];
+  /** When each key was last used. */
+  readonly lastUsed: Map<string, number>;
   stop(): Promise<void>;
 }
 
@@ -31,6 +33,7 @@ export async function startChatVendor(): Promise<ChatVendor> {
     refusal: "Incorrect API key provided: sk-***.",
     delayMs: 0,
     seen: [],
+    lastUsed: new Map(),
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -42,6 +45,7 @@ export async function startChatVendor(): Promise<ChatVendor> {
 async function serve(vendor: ChatVendor, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const key = (request.headers.authorization ?? "").replace(/^Bearer /, "");
   vendor.seen.push(key);
+  vendor.lastUsed.set(key, Date.now());
   request.resume();
   await once(request, "end");
   if (vendor.delayMs > 0) await sleep(vendor.delayMs);

@@ -27,7 +27,8 @@ export class Box {
     if (process.getuid?.() !== 0) return "it needs root";
     if (!existsSync("/lib/systemd/systemd")) return "no systemd is installed";
     if (!["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"].some(existsSync)) return "no cgroup v2 is mounted";
-    const overlay = "mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w o /mnt/r";
+    const overlay =
+      "mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w o /mnt/r";
     try {
       execFileSync("unshare", ["--mount", "--pid", "--cgroup", "--uts", "--ipc", "--fork", "sh", "-c", overlay], { stdio: "pipe" });
       return undefined;

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import type { RotationView } from "../../src/api.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
@@ -77,9 +77,13 @@ export async function setUpService(box: Box, fake: FakeOpenAi): Promise<Place> {
   const paste = manualBlock("Set up", 1).trim();
   await box.must("sh", "-euc", `printf '%s\\n' "$1" | ${paste}`, "sh", fake.admin.secret);
   const uid = Number(await box.must("id", "-u", "rotated"));
-  const secrets = "/srv/app/secrets.json";
-  await dropIn(box, "local", "[Service]\nReadWritePaths=/srv/app\n");
-  return { account: "rotated", uid, config: "/etc/rotated/rotated.yaml", socket: "/run/rotated/control.sock", secrets };
+  return {
+    account: "rotated",
+    uid,
+    config: "/etc/rotated/rotated.yaml",
+    socket: "/run/rotated/control.sock",
+    secrets: "/srv/app/secrets.json",
+  };
 }
 
 /** Adds to the system service; takes effect at its next start. */

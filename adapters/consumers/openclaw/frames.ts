@@ -6,7 +6,7 @@ import type { Setup } from "./settings.ts";
 const challenge = z.object({ nonce: z.string(), ts: z.number() });
 export type Challenge = z.output<typeof challenge>;
 
-/** Why the gateway said no. `text` is its own wording: to decide by, never to show, because it may quote a vendor. */
+/** Why the gateway said no. `message` is its own wording: to decide by, never to show, because it may quote a vendor. */
 const refusal = z.object({
   code: z.string().catch("UNKNOWN"),
   message: z.string().catch(""),
@@ -47,6 +47,7 @@ interface Waiting {
 
 /** Opens a connection and waits for the gateway's challenge. */
 export async function openChannel({ name, settings, world }: Setup, signal: AbortSignal): Promise<Channel> {
+  signal.throwIfAborted();
   const socket = world.openWebSocket(settings.url);
   const greeting = Promise.withResolvers<Challenge>();
   const waiting = new Map<string, Waiting>();

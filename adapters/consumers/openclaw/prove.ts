@@ -4,7 +4,7 @@ import { AdapterError } from "../../../src/contract/errors.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
 import { type Gateway, openGateway, readReply } from "./gateway.ts";
 import { type ProbeRow, probe, shadows } from "./probe.ts";
-import { held } from "./reload.ts";
+import { LOADABLE, look } from "./reload.ts";
 import type { Setup } from "./settings.ts";
 import { agentsInUse, providerEntry } from "./views.ts";
 
@@ -17,8 +17,8 @@ type Disproof = Exclude<Proof, { result: "proven" }>;
  */
 export async function prove(setup: Setup, expected: Secret, signal: AbortSignal): Promise<Proof> {
   using gateway = await openGateway(setup, signal);
-  const holding = await held(setup, gateway, expected, signal);
-  if (holding.holds !== "expected") return { result: "contradicted", cause: holding.cause, cure: holding.cure };
+  const before = await judgeHolding(setup, gateway, expected, signal);
+  if (before !== undefined) return before;
 
   const pinned = (await providerEntry(gateway, setup))?.auth === "api-key";
   const agents = await agentsInUse(gateway, setup);
@@ -31,9 +31,17 @@ export async function prove(setup: Setup, expected: Secret, signal: AbortSignal)
     if (disproof !== undefined) return disproof;
   }
   // A reload or an edit of openclaw.json in the meantime would have made this a proof of something else.
-  const still = await held(setup, gateway, expected, signal);
-  if (still.holds !== "expected") return { result: "contradicted", cause: still.cause, cure: still.cure };
+  const after = await judgeHolding(setup, gateway, expected, signal);
+  if (after !== undefined) return after;
   return { result: "proven", grade: "value", detail: { agents: agents.map(({ id }) => id) } };
+}
+
+/** A value that was kept because its source cannot be read is no contradiction: a sealed vault opens again. */
+async function judgeHolding(setup: Setup, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Disproof | undefined> {
+  const { degraded, lagging } = await look(setup, gateway, expected, signal);
+  if (lagging !== undefined) return { result: "contradicted", ...lagging };
+  if (degraded !== undefined) throw new AdapterError("inconclusive", degraded, { cure: LOADABLE });
+  return undefined;
 }
 
 function judgeProbe({ name, use }: Setup, agent: string, row: ProbeRow | undefined): Disproof | undefined {

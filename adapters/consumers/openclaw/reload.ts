@@ -28,29 +28,38 @@ export async function reload(setup: Setup, expected: Secret, signal: AbortSignal
   }
 }
 
-/** What the gateway holds now. */
-export async function held(setup: Setup, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Holding> {
+/** What the gateway holds now. A reference that it could not load counts as stale even where the kept value is the expected one. */
+async function held(setup: Setup, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Holding> {
+  const { degraded, lagging } = await look(setup, gateway, expected, signal);
+  if (degraded !== undefined) return { holds: "stale", cause: degraded, cure: LOADABLE };
+  return lagging === undefined ? { holds: "expected" } : { holds: "other", ...lagging };
+}
+
+/** What would speak against the expected value: a reference that could not be loaded, a setting with another value. */
+export async function look(
+  setup: Setup,
+  gateway: Gateway,
+  expected: Secret,
+  signal: AbortSignal,
+): Promise<{ readonly degraded?: string; readonly lagging?: { readonly cause: string; readonly cure: string } }> {
+  const { name } = setup;
+  const failure = await degradation(gateway, setup, signal);
   const paths = watchedPaths(setup);
-  const degraded = await degradation(gateway, setup, signal);
-  if (degraded !== undefined) {
-    return {
-      holds: "stale",
-      cause: `${setup.name}: the gateway could not load ${keyPath(setup)} (${degraded.state}): ${degraded.reason}`,
-      cure: LOADABLE,
-    };
-  }
   const active = await activeValues(gateway, paths);
-  const lagging = paths.find((path) => active.find((one) => one.path === path)?.value.equals(expected) !== true);
-  if (lagging === undefined) return { holds: "expected" };
-  const absent = active.every(({ path }) => path !== lagging);
+  const path = paths.find((candidate) => active.find((one) => one.path === candidate)?.value.equals(expected) !== true);
+  const absent = active.every((one) => one.path !== path);
   return {
-    holds: "other",
-    cause: `${setup.name}: ${lagging} ${absent ? "holds no reference that the gateway resolved" : "has another value than the store"}`,
-    cure: `${lagging} in openclaw.json must be a reference to the place that this credential's store writes`,
+    ...(failure && { degraded: `${name}: the gateway could not load ${keyPath(setup)} (${failure.state}): ${failure.reason}` }),
+    ...(path && {
+      lagging: {
+        cause: `${name}: ${path} ${absent ? "holds no reference that the gateway resolved" : "has another value than the store"}`,
+        cure: `${path} in openclaw.json must be a reference to the place that this credential's store writes`,
+      },
+    }),
   };
 }
 
-const LOADABLE =
+export const LOADABLE =
   "the source must answer and the place must exist; a file must be a plain one (no link) of mode 0600 that belongs to the account the gateway runs as";
 
 /** One value that is empty, or a gateway token that cannot be read, keeps every other reference from being reloaded. */
