@@ -33,7 +33,7 @@ export async function installPeer(name: string): Promise<string> {
 }
 
 /** Where a peer is, or will be. */
-export async function peerFolder(name: string): Promise<string> {
+async function peerFolder(name: string): Promise<string> {
   const lock = await readFile(join(PEERS, name, "package-lock.json"));
   const hash = createHash("sha256").update(lock).digest("hex").slice(0, 16);
   const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");

@@ -49,8 +49,7 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
       return {
         ...statusOf(credential),
         consumers: credential.consumers.map(({ use }) => use),
-        schedule:
-          schedule === undefined ? null : "every" in schedule ? `every ${ms(schedule.every)}` : `${schedule.cron} ${schedule.zone}`,
+        schedule: schedule === undefined ? null : "every" in schedule ? `every ${ms(schedule.every)}` : `${schedule.cron} ${schedule.zone}`,
         window: credential.window ?? null,
         overlapMs: credential.overlapMs,
         keys: ledger.keys

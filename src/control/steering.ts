@@ -9,11 +9,11 @@ import { rotationView } from "./views.ts";
 export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse" | "pause" | "resume" | "cancel" | "retry" | "abandon"> {
   const { ledger, engine, scheduler, clock } = parts;
 
-  function start(
+  async function start(
     credential: CredentialConfig,
     ask: Ask,
     options: { now: boolean; reason: string | null; rehearsal?: boolean; key: string | null },
-  ): StartedRotation {
+  ): Promise<StartedRotation> {
     const state = ledger.credentials.get(credential.name);
     if (state?.retiredAt != null)
       throw new ControlError("conflict", `${credential.name} was retired`, `bring it back with: rotatectl adopt ${credential.name}`);
@@ -34,19 +34,23 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       reason: options.reason,
       idempotencyKey: options.key,
     });
-    if (!started && options.now && rotation.outcome === null && !rotation.plan.now) hurry(rotation, ask);
+    if (!started && options.now && rotation.outcome === null && !rotation.plan.now) await hurry(rotation, ask);
     scheduler.touch(credential.name);
     return { rotation: rotationView(ledger, ledger.rotation(rotation.id)), started };
   }
 
   /** `--now` on a rotation that is open: its waits are cut and its overlap ends. */
-  function hurry(rotation: Rotation, { actor }: Ask): void {
-    ledger.commit(rotation, {
-      rotation: {
-        plan: { ...rotation.plan, now: true, overlapMs: 0, preflightUntil: null },
-        ...(rotation.dueAt === null ? {} : { dueAt: clock.now() }),
-      },
-      events: [{ code: "operatorSaid", detail: { said: "rotate --now", actor } }],
+  async function hurry({ id }: Rotation, { actor }: Ask): Promise<void> {
+    await engine.takeOver(id, () => {
+      const rotation = ledger.rotation(id);
+      if (rotation.outcome !== null) return;
+      ledger.commit(rotation, {
+        rotation: {
+          plan: { ...rotation.plan, now: true, overlapMs: 0, preflightUntil: null },
+          ...(rotation.dueAt === null ? {} : { dueAt: clock.now() }),
+        },
+        events: [{ code: "operatorSaid", detail: { said: "rotate --now", actor } }],
+      });
     });
   }
 
@@ -81,12 +85,13 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       const { now } = request;
       const reason = request.reason ?? null;
       const key = ask.idempotencyKey ?? null;
-      if (!("all" in request)) return { rotations: [start(credentialNamed(parts, request.name), ask, { now, reason, key })], refused: [] };
+      if (!("all" in request))
+        return { rotations: [await start(credentialNamed(parts, request.name), ask, { now, reason, key })], refused: [] };
       const rotations: StartedRotation[] = [];
       const refused: { credential: string; error: ErrorBody }[] = [];
       for (const credential of Object.values(parts.config().credentials)) {
         try {
-          rotations.push(start(credential, ask, { now, reason, key: key === null ? null : `${key}/${credential.name}` }));
+          rotations.push(await start(credential, ask, { now, reason, key: key === null ? null : `${key}/${credential.name}` }));
         } catch (error) {
           if (!(error instanceof ControlError)) throw error;
           refused.push({ credential: credential.name, error: { code: error.code, message: error.message, hint: error.hint } });
@@ -96,7 +101,12 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
     },
 
     async rehearse({ name, reason = null }, ask) {
-      const started = start(credentialNamed(parts, name), ask, { now: true, reason, rehearsal: true, key: ask.idempotencyKey ?? null });
+      const started = await start(credentialNamed(parts, name), ask, {
+        now: true,
+        reason,
+        rehearsal: true,
+        key: ask.idempotencyKey ?? null,
+      });
       if (started.rotation.plan === "rehearsal") return started;
       throw new ControlError("conflict", `${name} has an open rotation (${started.rotation.plan})`, "wait until it is over");
     },
@@ -106,12 +116,13 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
 
     async cancel({ name }, ask) {
       const open = openRotation(name);
-      await engine.interrupt(open.id);
-      const rotation = ledger.rotation(open.id);
-      mayCancel(parts, rotation);
-      const after = ledger.commit(rotation, {
-        rotation: { cancelRequested: true, dueAt: clock.now(), stuckReason: null, stuckHint: null, attempts: 0 },
-        events: [{ code: "operatorSaid", detail: { said: "cancel", actor: ask.actor } }],
+      const after = await engine.takeOver(open.id, () => {
+        const rotation = ledger.rotation(open.id);
+        mayCancel(parts, rotation);
+        return ledger.commit(rotation, {
+          rotation: { cancelRequested: true, dueAt: clock.now(), stuckReason: null, stuckHint: null, attempts: 0 },
+          events: [{ code: "operatorSaid", detail: { said: "cancel", actor: ask.actor } }],
+        });
       });
       scheduler.touch(name);
       return {
@@ -122,10 +133,12 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
 
     async retry({ name }, ask) {
       const open = openRotation(name);
-      await engine.interrupt(open.id);
-      const after = ledger.commit(ledger.rotation(open.id), {
-        rotation: { stuckReason: null, stuckHint: null, attempts: 0, intents: 0, stepSince: clock.now(), dueAt: clock.now() },
-        events: [{ code: "operatorSaid", detail: { said: "retry", actor: ask.actor } }],
+      const after = await engine.takeOver(open.id, () => {
+        mustBeOpen(ledger.rotation(open.id));
+        return ledger.commit(ledger.rotation(open.id), {
+          rotation: { stuckReason: null, stuckHint: null, attempts: 0, intents: 0, stepSince: clock.now(), dueAt: clock.now() },
+          events: [{ code: "operatorSaid", detail: { said: "retry", actor: ask.actor } }],
+        });
       });
       scheduler.touch(name);
       return { rotation: rotationView(ledger, after), message: `${after.step} is tried again now` };
@@ -133,25 +146,25 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
 
     async abandon({ name }, ask) {
       const open = openRotation(name);
-      await engine.interrupt(open.id);
-      const rotation = ledger.rotation(open.id);
-      if (rotation.outcome !== null) throw new ControlError("conflict", `${name}: the rotation has ended (${rotation.outcome})`);
-      const left = ledger.keys.live(name).filter(({ stage }) => stage === "pending");
-      const after = ledger.commit(rotation, {
-        keys: left.map(({ id }) => ({ id, set: { stage: "retiring" } })),
-        rotation: {
-          outcome: "abandoned",
-          endedAt: clock.now(),
-          dueAt: null,
-          stuckReason: null,
-          stuckHint: null,
-          cancelRequested: false,
-          memo: {},
-        },
-        events: [
-          { code: "operatorSaid", detail: { said: "abandon", actor: ask.actor } },
-          { code: "ended", detail: { outcome: "abandoned" } },
-        ],
+      const after = await engine.takeOver(open.id, () => {
+        mustBeOpen(ledger.rotation(open.id));
+        const left = ledger.keys.live(name).filter(({ stage }) => stage === "pending");
+        return ledger.commit(ledger.rotation(open.id), {
+          keys: left.map(({ id }) => ({ id, set: { stage: "retiring" } })),
+          rotation: {
+            outcome: "abandoned",
+            endedAt: clock.now(),
+            dueAt: null,
+            stuckReason: null,
+            stuckHint: null,
+            cancelRequested: false,
+            memo: {},
+          },
+          events: [
+            { code: "operatorSaid", detail: { said: "abandon", actor: ask.actor } },
+            { code: "ended", detail: { outcome: "abandoned" } },
+          ],
+        });
       });
       scheduler.touch(name);
       const debts = ledger.keys
@@ -164,9 +177,14 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
   };
 }
 
+function mustBeOpen({ credential, outcome }: Rotation): void {
+  if (outcome !== null)
+    throw new ControlError("conflict", `${credential}: the rotation has ended (${outcome})`, `rotatectl history ${credential}`);
+}
+
 function mayCancel({ ledger }: DaemonParts, rotation: Rotation): void {
   const { credential } = rotation;
-  if (rotation.outcome !== null) throw new ControlError("conflict", `${credential}: the rotation has ended (${rotation.outcome})`);
+  mustBeOpen(rotation);
   if (rotation.plan.wayBack)
     throw new ControlError("conflict", `${credential}: the rotation is on its way back already`, `rotatectl show ${credential}`);
   const old = rotation.old === null ? undefined : ledger.keys.get(rotation.old);

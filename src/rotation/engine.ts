@@ -54,6 +54,8 @@ export function createEngine(parts: EngineParts) {
   const runs = new Map<number, Run>();
   /** When to look again at rotations whose commit failed. */
   const heldBack = new Map<number, number>();
+  /** Rotations that somebody is about to change: they are not run meanwhile. */
+  const takenOver: number[] = [];
   let clockJumpedAt: number | undefined;
   let stopping = false;
 
@@ -115,6 +117,14 @@ export function createEngine(parts: EngineParts) {
     );
   }
 
+  async function interrupt(id: number): Promise<void> {
+    const run = runs.get(id);
+    if (run === undefined) return;
+    if (run.state.announced.length > 0) await Promise.race([run.done, clock.sleep(ANSWER_GRACE_MS, run.abort.signal)]);
+    run.abort.abort(new Error("the rotation was taken over"));
+    await run.done;
+  }
+
   function isParked(rotation: Rotation): boolean {
     return ledger.credentials.get(rotation.credential)?.pausedAt != null && STEPS[rotation.step].parks(rotation);
   }
@@ -141,9 +151,9 @@ export function createEngine(parts: EngineParts) {
     runDue(): void {
       if (stopping) return;
       const now = clock.now();
+      for (const [id, at] of heldBack) if (at <= now) heldBack.delete(id);
       for (const { id } of ledger.rotations.due(now, MOST_AT_ONCE * 2)) {
-        if (runs.size >= MOST_AT_ONCE || runs.has(id) || (heldBack.get(id) ?? 0) > now) continue;
-        heldBack.delete(id);
+        if (runs.size >= MOST_AT_ONCE || runs.has(id) || heldBack.has(id) || takenOver.includes(id)) continue;
         const abort = new AbortController();
         const state: TurnState = { announced: [], calls: new Set() };
         const done = drive(id, abort.signal, state)
@@ -163,21 +173,26 @@ export function createEngine(parts: EngineParts) {
     /** When a rotation that is not running is due next. All is asked of one moment, or one that falls due in between is lost. */
     nextDue(): number | undefined {
       const now = clock.now();
-      const waits = ledger.rotations.due(now, MOST_AT_ONCE * 2).some(({ id }) => !runs.has(id) && !heldBack.has(id));
+      const waits = ledger.rotations
+        .due(now, MOST_AT_ONCE * 2)
+        .some(({ id }) => !runs.has(id) && !heldBack.has(id) && !takenOver.includes(id));
       if (waits && runs.size < MOST_AT_ONCE) return now;
       const later = [ledger.rotations.nextDue(now), ...heldBack.values()].filter((at) => at !== undefined);
       return later.length === 0 ? undefined : Math.min(...later);
     },
 
-    /** Stops the running step of a rotation, if it runs; an announced call is given a moment to answer. */
-    async interrupt(id: number): Promise<void> {
-      const run = runs.get(id);
-      if (run === undefined) return;
-      if (run.state.announced.length > 0) {
-        await Promise.race([run.done, clock.sleep(ANSWER_GRACE_MS, run.abort.signal)]);
+    /**
+     * Stops the running step of a rotation, if it runs, and does `work` before anything else can run it: what an operator
+     * says must not be overwritten by a step that was begun before. An announced call is given a moment to answer.
+     */
+    async takeOver<T>(id: number, work: () => T): Promise<T> {
+      takenOver.push(id);
+      try {
+        await interrupt(id);
+        return work();
+      } finally {
+        takenOver.splice(takenOver.indexOf(id), 1);
       }
-      run.abort.abort(new Error("the rotation was taken over"));
-      await run.done;
     },
 
     /** The wall clock jumped: overlaps that are under way start anew. */
@@ -197,7 +212,7 @@ export function createEngine(parts: EngineParts) {
     /** Parks everything; rows stay as they are. */
     async stop(): Promise<void> {
       stopping = true;
-      await Promise.all([...runs.keys()].map((id) => this.interrupt(id)));
+      await Promise.all([...runs.keys()].map(interrupt));
     },
   };
 }

@@ -18,7 +18,8 @@ describe("the reload of openclaw", () => {
   });
 
   it("tells why the gateway refused to reload anything, from its log", async () => {
-    const { consumer, write } = await scene();
+    const { consumer, write, gateway } = await scene();
+    gateway.lines.push(JSON.stringify({ time: new Date(Date.now() - 60_000), message: "secrets.reload failed: something of yesterday" }));
     await write("");
     const holding = await consumer().reload(fresh, signal);
     expect(holding).toMatchObject({

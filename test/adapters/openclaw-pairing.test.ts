@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
-import { testWorld } from "../support/world.ts";
-import { old, scene, signal, thrown } from "./openclaw-world.ts";
+import { briefWorld, old, scene, signal, thrown } from "./openclaw-world.ts";
 
 describe("pairing with openclaw", () => {
   it("needs one call on the gateway's host, and leaves an identity that only we can read", async () => {
@@ -45,7 +44,7 @@ describe("pairing with openclaw", () => {
 
   it("says which reference is wrong when the gateway does not accept the token", async () => {
     const { gateway } = await scene({ paired: false });
-    const world = await testWorld({ secrets: { gateway: "another-canary-token" } });
+    const world = await briefWorld({ secrets: { gateway: "another-canary-token" } });
     const settings = openclaw.settings.parse({ url: gateway.url, token: { credential: "gateway" } });
     const consumer = openclaw.connect(
       settings,
@@ -55,7 +54,6 @@ describe("pairing with openclaw", () => {
     );
     const error = await thrown(consumer.pair?.(signal));
     expect(error).toMatchObject({ code: "unauthorized", cure: expect.stringContaining("consumers.gateway.token") });
-    await world.close();
   });
 
   it("says so when the gateway has forgotten the device, and pairs anew", async () => {
@@ -73,7 +71,7 @@ describe("pairing with openclaw", () => {
   });
 
   it("goes over wss to a host with a certificate of our own authority, and not to one that nobody vouches for", async () => {
-    const folder = await testWorld();
+    const folder = await briefWorld();
     const [key, cert] = [join(folder.stateDirectory, "key.pem"), join(folder.stateDirectory, "cert.pem")];
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
     await promisify(execFile)("openssl", [
@@ -95,7 +93,7 @@ describe("pairing with openclaw", () => {
     const stage = await scene({ tls: { key: await readFile(key, "utf8"), cert: await readFile(cert, "utf8") }, remote: true });
     expect(await thrown(stage.consumer().pair?.(signal))).toMatchObject({ code: "unreachable" });
 
-    const world = await testWorld({
+    const world = await briefWorld({
       secrets: { gateway: (await stage.world.secret({ credential: "gateway" })).reveal() },
       network: { ca: [cert] },
     });
@@ -110,8 +108,6 @@ describe("pairing with openclaw", () => {
     stage.gateway.approve(/approve (\S+)/.exec(first?.message ?? "")?.[1] ?? "");
     expect(await consumer.pair?.(signal)).toMatchObject({ paired: true });
     expect(await consumer.prove(old, signal)).toMatchObject({ result: "proven" });
-    await world.close();
-    await folder.close();
   });
 
   it("refuses plain text off loopback", async () => {

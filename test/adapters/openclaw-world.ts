@@ -66,6 +66,13 @@ export async function scene(
   return { gateway, vendor, world, secretFile, write, consumer };
 }
 
+/** A world that ends with the test. */
+export async function briefWorld(options: Parameters<typeof testWorld>[0] = {}): Promise<TestWorld> {
+  const world = await testWorld(options);
+  onTestFinished(() => world.close());
+  return world;
+}
+
 /** What was thrown. */
 export async function thrown(work: Promise<unknown> | undefined): Promise<unknown> {
   return work?.then(

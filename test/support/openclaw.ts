@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -127,12 +127,17 @@ export async function makeRealGateway(
   };
 }
 
+/** Root may make mounts of its own; so may others where the kernel lets them be root in a namespace. */
+const UNSHARE = ["--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"])];
+const mayUnshare = () => spawnSync("unshare", [...UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], { stdio: "ignore" }).status === 0;
+
 /** With a /tmp of its own in which only `directory` is to be seen, where we may make one. */
 function privately(command: readonly string[], directory: string): [string, readonly string[]] {
-  if (process.getuid?.() !== 0) return [command[0] ?? "", command.slice(1)];
+  if (!mayUnshare()) return [command[0] ?? "", command.slice(1)];
   // The descriptor keeps the directory within reach while /tmp is covered.
-  const script = `exec 9<"$1" && mount -t tmpfs tmpfs /tmp && mkdir -p "$1" && mount -c --bind /proc/self/fd/9 "$1" && exec 9<&- && cd "$1" && shift && exec "$@"`;
-  return ["unshare", ["--mount", "sh", "-c", script, "sh", directory, ...command]];
+  const cover = `exec 9<"$1" && mount -t tmpfs tmpfs /tmp && mkdir -p "$1" && mount -c --bind /proc/self/fd/9 "$1"`;
+  const script = `${cover} && exec 9<&- && cd "$1" && shift && exec "$@"`;
+  return ["unshare", [...UNSHARE, "sh", "-c", script, "sh", directory, ...command]];
 }
 
 async function untilReady(http: string, child: ChildProcess, output: readonly string[]): Promise<void> {

@@ -19,13 +19,14 @@ describe.skipIf(whyNot !== undefined)(`rotated.service${whyNot ? ` (skipped: ${w
     box = await Box.start({ [packed.directory]: "/srv/packed" });
     await manual("Install");
     place = await setUpService(box, fake);
-    await box.addAccount("ada", "rotated"); // may act
+    await box.addAccount("alice"); // may act
+    await manual("Operators");
     await box.addAccount("rita", "rotated"); // may connect and read
     await box.addAccount("otto"); // is in no group of ours
     await startApp(box, fake, place);
     await dropIn(box, "local", "[Service]\nReadWritePaths=/srv/app\n");
     await box.write(place.config, config());
-    await box.must("systemctl", "start", "rotated");
+    await manual("Set up", 2);
   }, 60_000);
   afterAll(async () => {
     await box?.stop();
@@ -40,7 +41,7 @@ describe.skipIf(whyNot !== undefined)(`rotated.service${whyNot ? ` (skipped: ${w
     await box.must("env", "-C", "/srv/packed", ...env, "sh", "-euc", manualBlock(section, index));
   }
 
-  const control = { act: [{ user: "root" }, { user: "ada" }], read: [{ group: "rotated" }] };
+  const control = { act: [{ user: "root" }, { user: "alice" }], read: [{ group: "rotated" }] };
   const config = (more: object = {}) => configFor(fake, place, { control, ...more });
 
   test("is correct, and its exposure is 1.3 at most", async () => {
@@ -85,11 +86,11 @@ describe.skipIf(whyNot !== undefined)(`rotated.service${whyNot ? ` (skipped: ${w
     expect(await ask("rita", "status")).toMatchObject({ code: 0, stdout: expect.stringContaining("main") });
     expect(await ask("rita", "pause", "main")).toMatchObject({ code: 1, stderr: expect.stringMatching(/rita \(uid \d+\) may not change/) });
     expect((await clientOf(box, place).call("show", { name: "main" })).paused).toBe(false);
-    expect(await ask("ada", "pause", "main")).toMatchObject({ code: 0 });
+    expect(await ask("alice", "pause", "main")).toMatchObject({ code: 0 });
     expect((await clientOf(box, place).call("show", { name: "main" })).paused).toBe(true);
-    expect(await ask("ada", "resume", "main")).toMatchObject({ code: 0 });
+    expect(await ask("alice", "resume", "main")).toMatchObject({ code: 0 });
     const { events } = await clientOf(box, place).call("history", { name: "main", limit: 10 });
-    expect(JSON.stringify(events)).toMatch(/ada \(uid \d+\)/);
+    expect(JSON.stringify(events)).toMatch(/alice \(uid \d+\)/);
   });
 
   test("a caller outside the group gets EACCES, one who may only read 403", async () => {
@@ -98,8 +99,8 @@ describe.skipIf(whyNot !== undefined)(`rotated.service${whyNot ? ` (skipped: ${w
     const status = async (account: string) => (await box.as(account, NODE, "-e", script)).stdout.trim();
     expect(await status("otto")).toBe("EACCES");
     expect(await status("rita")).toBe("403");
-    expect(await status("ada")).toBe("200");
-    await box.as("ada", ROTATECTL, "resume", "main");
+    expect(await status("alice")).toBe("200");
+    await box.as("alice", ROTATECTL, "resume", "main");
   });
 
   test("reloads; a broken file is refused and the one before stays in force", async () => {
@@ -110,19 +111,19 @@ describe.skipIf(whyNot !== undefined)(`rotated.service${whyNot ? ` (skipped: ${w
     await eventually("it is refused", async () => (await box.journal("rotated")).includes("the one before stays in force"));
     expect(await box.journal("rotated")).toMatch(/"path":"timing.*unknown setting/);
     expect(await loadedAt()).toBe(first);
-    expect((await box.as("ada", ROTATECTL, "status")).code).toBe(0);
+    expect((await box.as("alice", ROTATECTL, "status")).code).toBe(0);
     expect(await box.show("rotated", "ActiveState")).toBe("active");
 
     await box.write(place.config, config({ control: { act: [{ user: "root" }], read: [] } }));
     await box.must("systemctl", "reload", "rotated");
     await eventually("it is in force", async () => (await loadedAt()) > first);
-    expect(await box.as("ada", ROTATECTL, "status")).toMatchObject({ code: 1, stderr: expect.stringContaining("may not read here") });
+    expect(await box.as("alice", ROTATECTL, "status")).toMatchObject({ code: 1, stderr: expect.stringContaining("may not read here") });
     await eventually("it is active again", async () => (await box.show("rotated", "ActiveState")) === "active");
     expect(await box.show("rotated", "StatusText")).toBe("1 credentials, 0 open rotations");
 
     await box.write(place.config, config());
     await box.must("systemctl", "reload", "rotated");
-    await eventually("ada may read again", async () => (await box.as("ada", ROTATECTL, "status")).code === 0);
+    await eventually("alice may read again", async () => (await box.as("alice", ROTATECTL, "status")).code === 0);
   });
 
   test("no other account can read what the daemon knows, members of its group included", async () => {
@@ -138,7 +139,7 @@ describe.skipIf(whyNot !== undefined)(`rotated.service${whyNot ? ` (skipped: ${w
     ];
     for (const secret of secrets) {
       expect((await box.run("test", "-e", secret)).code, `${secret} is there`).toBe(0);
-      for (const account of ["ada", "otto"]) {
+      for (const account of ["alice", "otto"]) {
         expect(await box.as(account, "head", "-c1", secret), `${account} ${secret}`).toMatchObject({
           stdout: "",
           stderr: expect.stringContaining("Permission denied"),
@@ -200,9 +201,10 @@ describe.skipIf(whyNot !== undefined)(`rotated.service${whyNot ? ` (skipped: ${w
 
   test("uninstalling as in the manual leaves the key of the consumer and nothing else", async () => {
     const key = await box.read(place.secrets);
+    await box.must("systemctl", "stop", "app-rotated");
     await manual("Uninstall");
     expect(await box.read(place.secrets)).toBe(key);
-    const left = "find / -xdev -name '*rotated*' -not -path '/proc/*' -not -path '/srv/*' -not -path '/run/host/*' -newer /srv/packed";
+    const left = "find /etc /opt /run /usr/local /var -xdev -name '*rotated*' -not -path '/run/host/*' -newer /srv/packed";
     expect(await box.must("sh", "-c", left)).toBe("");
   });
 });

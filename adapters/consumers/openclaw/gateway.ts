@@ -21,7 +21,7 @@ const hello = z.object({
   features: z.object({ methods: z.array(z.string()) }),
   auth: z.object({ scopes: z.array(z.string()).catch([]), deviceToken: z.string().min(1).optional() }),
 });
-export type Hello = z.output<typeof hello>;
+type Hello = z.output<typeof hello>;
 
 /** A connection on which we may do our work. Close it with `using`. */
 export interface Gateway extends Disposable {

@@ -10,7 +10,7 @@ const secret = z.string().transform((value) => new Secret(value));
 const resolved = z.object({ assignments: z.array(z.object({ path: z.string(), value: secret })) });
 
 /** A setting of openclaw.json that holds a reference, and the value that it resolved to. */
-export type Assignment = z.output<typeof resolved>["assignments"][number];
+type Assignment = z.output<typeof resolved>["assignments"][number];
 
 /** The kinds of settings that may hold the key of a vendor, as `secrets.resolve` calls them. */
 const KEY_TARGETS = [
@@ -145,7 +145,7 @@ const reasonIn = (text: string) => /secrets\.reload failed: ([^"\\]{1,300})/.exe
 /** Half a second of grace: the two clocks were compared over a network. */
 function isSince(text: string, since: number): boolean {
   try {
-    return line.parse(JSON.parse(text)).time.getTime() >= 0;
+    return line.parse(JSON.parse(text)).time.getTime() >= since - 500;
   } catch {
     return false;
   }

@@ -31,6 +31,8 @@ function method<Params>(
 }
 
 const none = z.strictObject({});
+/** The real gateway writes its log after it has answered. */
+const LOG_LAG_MS = 50;
 const BLACK = "__OPENCLAW_REDACTED__";
 const TARGETS = [
   ...["apiKey", "headers.*", "request.headers.*", "request.auth.token", "request.auth.value"].map((field) => `models.providers.*.${field}`),
@@ -45,7 +47,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
       return { ok: true, warningCount: (await secrets.reload()) > 0 ? 1 : 0 };
     } catch (error) {
       if (!(error instanceof StrictFailure)) throw error;
-      log(`secrets.reload failed: ${error.message}`);
+      setTimeout(log, LOG_LAG_MS, `secrets.reload failed: ${error.message}`);
       throw new RpcRefusal("UNAVAILABLE", "secrets.reload failed");
     }
   }),
