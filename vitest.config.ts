@@ -1,10 +1,32 @@
 import { defineConfig } from "vitest/config";
+import { CountReporter } from "./test/tools/count-reporter.ts";
+
+/** Tests that start whole programs: one file after the other, when the quick ones are done, so that none is starved. */
+const HEAVY = [
+  "test/kill/**/*.test.ts",
+  "test/systemd/**/*.test.ts",
+  "test/end-to-end/**/*.test.ts",
+  "test/contract/consumer.test.ts",
+  "test/adapters/openclaw-real.test.ts",
+  "test/demo.test.ts",
+];
+const PEERS = "**/node_modules/**";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/peers/**/node_modules/**"],
     testTimeout: 20_000,
-    maxWorkers: 3,
+    hookTimeout: 30_000,
+    maxConcurrency: 5,
+    reporters: ["default", new CountReporter()],
+    projects: [
+      {
+        extends: true,
+        test: { name: "quick", include: ["test/**/*.test.ts"], exclude: [PEERS, ...HEAVY], maxWorkers: 3, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
+        test: { name: "heavy", include: HEAVY, exclude: [PEERS], maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -29,5 +29,3 @@ export function openCredentials(db: Db) {
     retire: (name: string, now: number | null): void => void statements.retire.run(now, name),
   };
 }
-
-export type Credentials = ReturnType<typeof openCredentials>;

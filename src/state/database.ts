@@ -67,6 +67,9 @@ const CURES: readonly { code: RegExp; why: string; hint: string }[] = [
 
 function explain(error: unknown, path: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
-  const { why, hint } = CURES.find(({ code }) => code.test(error.code)) ?? { why: error.message, hint: "look at the path and its permissions" };
+  const { why, hint } = CURES.find(({ code }) => code.test(error.code)) ?? {
+    why: error.message,
+    hint: "look at the path and its permissions",
+  };
   return new DatabaseError(`${path}: cannot open the ledger: ${why}`, hint, { cause: error });
 }

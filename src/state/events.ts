@@ -69,5 +69,3 @@ export function openEvents(db: Db) {
       statements.ofRotation.all({ rotation, after, limit }).map(toEvent),
   };
 }
-
-export type Events = ReturnType<typeof openEvents>;

@@ -73,5 +73,3 @@ export function openKeys(db: Db) {
     },
   };
 }
-
-export type Keys = ReturnType<typeof openKeys>;

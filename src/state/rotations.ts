@@ -56,5 +56,3 @@ export function openRotations(db: Db) {
       (statements.failuresSince.get(credential, since) as { count: number }).count,
   };
 }
-
-export type Rotations = ReturnType<typeof openRotations>;

@@ -17,19 +17,27 @@ export async function expectPromisesHold(inner: RotationHost, rotation: Rotation
   expect(shown.openIntents, "I2: every intent is settled").toEqual([]);
 
   const live = inner.liveKeys();
-  expect(live.map(({ id }) => id), "I3: one live key, and the ledger names it").toEqual([shown.current?.vendorId]);
+  expect(
+    live.map(({ id }) => id),
+    "I3: one live key, and the ledger names it",
+  ).toEqual([shown.current?.vendorId]);
   const [serving] = live;
   expect(serving?.id === vendor.key.id, `I3: the ${serves} key serves`).toBe(serves === "adopted");
   expect(inner.stored(), "I8: the store holds the key that serves").toBe(serving?.secret);
   expect(inner.held(), "I4: the consumer uses it").toBe(serving?.secret);
-  expect(shown.keys.filter(({ stage }) => stage !== "current" && stage !== "dead"), "I6: every other key is proven dead").toEqual([]);
+  expect(
+    shown.keys.filter(({ stage }) => stage !== "current" && stage !== "dead"),
+    "I6: every other key is proven dead",
+  ).toEqual([]);
   expect(inner.kept(), "dead secrets have left the keep").toHaveLength(1);
 
   await inner.load?.stop();
   expect(inner.load?.failures ?? [], "I1: nobody was refused").toEqual([]);
   expect(inner.load?.served ?? 1, "I1: somebody was served").toBeGreaterThan(0);
 
-  const rotations = (await inner.host.client.call("history", { name: "main", limit: 1000 })).events.filter(({ code }) => code === "started");
+  const rotations = (await inner.host.client.call("history", { name: "main", limit: 1000 })).events.filter(
+    ({ code }) => code === "started",
+  );
   expect(rotations, "I10: one trigger, one rotation").toHaveLength(1);
   expect(rotation.endedAt).not.toBeNull();
 
@@ -38,7 +46,10 @@ export async function expectPromisesHold(inner: RotationHost, rotation: Rotation
     const intents = db.prepare("select * from intents").all() as Row[];
     for (const key of vendor.vendor.everyKey()) {
       if (key.id === vendor.key.id) continue;
-      expect(intents.map(({ label }) => label), "I2: every key that we caused has its intent").toContain(key.name);
+      expect(
+        intents.map(({ label }) => label),
+        "I2: every key that we caused has its intent",
+      ).toContain(key.name);
     }
     for (const key of db.prepare("select * from keys where stage = 'dead'").all() as Row[]) {
       const dead = vendor.vendor.everyKey().find(({ id }) => id === key["vendor_id"]);

@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Step } from "../../src/model.ts";
 import { openClient } from "../../src/cli/client.ts";
+import type { Step } from "../../src/model.ts";
 import { RotationHost } from "../support/rotation-host.ts";
 
 /** Where the daemon is killed: at its n-th commit, or around the n-th request that leaves it. */
@@ -14,7 +14,12 @@ export const nameOf = ({ at, when, n }: Point) => `${when} ${at} ${n}`;
 
 const PRELOAD = fileURLToPath(new URL("kill-at-commit.mjs", import.meta.url));
 /** Short enough that waiting for an open call does not make the matrix long, long enough for two busy cores. */
-const TIMING = { callTimeout: "600ms", proveTimeout: "6s", verify: { times: 3, over: "10ms", deadline: "150ms" }, confirm: { times: 3, apart: "5ms", limit: "20s" } };
+const TIMING = {
+  callTimeout: "600ms",
+  proveTimeout: "6s",
+  verify: { times: 3, over: "10ms", deadline: "150ms" },
+  confirm: { times: 3, apart: "5ms", limit: "20s" },
+};
 
 /** A host whose daemon can be killed at a point. The requests are counted by the fakes, the commits by a preload. */
 export class KillHost {

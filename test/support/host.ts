@@ -108,7 +108,11 @@ export class Host {
 
   /** The end of the log, for a failure's message: without the requests that the test itself makes. */
   tail(): string {
-    return this.log.split("\n").filter((line) => !line.includes('"msg":"request"')).slice(-25).join("\n");
+    return this.log
+      .split("\n")
+      .filter((line) => !line.includes('"msg":"request"'))
+      .slice(-25)
+      .join("\n");
   }
 
   get alive(): boolean {

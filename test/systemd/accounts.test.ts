@@ -1,13 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
-import { Box } from "./box.ts";
+import { Box, describeInBox } from "./box.ts";
 import { installPackage } from "./installed.ts";
 import { manualBlock } from "./manual.ts";
 import { clientOf, configFor, ended, eventually, type Place, ROTATECTL, rotate, setUpService, startApp } from "./service.ts";
 
-const whyNot = Box.whyNot();
-
-describe.skipIf(whyNot !== undefined)(`rotated as the account that owns the file${whyNot ? ` (skipped: ${whyNot})` : ""}`, () => {
+describeInBox("rotated as the account that owns the file", () => {
   let installed: Awaited<ReturnType<typeof installPackage>>;
   let box: Box;
 
@@ -55,7 +53,7 @@ describe.skipIf(whyNot !== undefined)(`rotated as the account that owns the file
 
     await expectRotation(fake, place, "alice");
     const pid = await box.show("rotated", "MainPID");
-    expect(await box.must("ps", "-o", "user=", "-p", pid)).toBe("alice");
+    expect(await box.must("stat", "-c", "%U", `/proc/${pid}`)).toBe("alice");
     expect(await box.must("ls", "-A", `/proc/${pid}/root/home/alice`)).toBe(".openclaw");
     expect(await box.must("stat", "-c", "%a %U:%G", place.socket)).toBe("660 alice:rotated");
     await box.addAccount("ada", "rotated");
@@ -104,7 +102,7 @@ describe.skipIf(whyNot !== undefined)(`rotated as the account that owns the file
     expect(await asBea("systemctl --user show --value -p StatusText rotated")).toBe("1 credentials, 0 open rotations");
     await expectRotation(fake, place, "users");
     const pid = await asBea("systemctl --user show --value -p MainPID rotated");
-    expect(await box.must("ps", "-o", "user=", "-p", pid)).toBe("bea");
+    expect(await box.must("stat", "-c", "%U", `/proc/${pid}`)).toBe("bea");
     expect(await asBea(`${ROTATECTL} --socket ${place.socket} history main`)).toContain("main");
     await asBea("systemctl --user reload rotated");
     await asBea("systemctl --user kill -s KILL rotated");

@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { describe } from "vitest";
 
 const TOOL = fileURLToPath(new URL("../tools/systemd-box.sh", import.meta.url));
 const MAX_OUTPUT_BYTES = 16 << 20;
@@ -20,21 +21,6 @@ export class Box {
 
   private constructor(directory: string) {
     this.#directory = directory;
-  }
-
-  /** Why no box can run here; `undefined` when one can. */
-  static whyNot(): string | undefined {
-    if (process.getuid?.() !== 0) return "it needs root";
-    if (!existsSync("/lib/systemd/systemd")) return "no systemd is installed";
-    if (!["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"].some(existsSync)) return "no cgroup v2 is mounted";
-    const overlay =
-      "mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w o /mnt/r";
-    try {
-      execFileSync("unshare", ["--mount", "--pid", "--cgroup", "--uts", "--ipc", "--fork", "sh", "-c", overlay], { stdio: "pipe" });
-      return undefined;
-    } catch {
-      return "no namespaces or no overlay file system";
-    }
   }
 
   /** Boots it; `binds` are directories of ours and where they appear inside. */
@@ -102,6 +88,29 @@ export class Box {
   async stop(): Promise<void> {
     await spawned(TOOL, ["stop", this.#directory]);
     await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** As `describe`, for tests that need a box. Where none can run they are skipped, and the reason is printed. */
+export function describeInBox(title: string, body: () => void): void {
+  const reason = whyNot();
+  if (reason === undefined) return void describe(title, body);
+  console.warn(`${title}: skipped: ${reason}`);
+  describe.skip(`${title} (skipped: ${reason})`, body);
+}
+
+/** Why no box can run here; `undefined` when one can. */
+function whyNot(): string | undefined {
+  if (process.getuid?.() !== 0) return "it needs root";
+  if (!existsSync("/lib/systemd/systemd")) return "no systemd is installed";
+  if (!["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"].some(existsSync)) return "no cgroup v2 is mounted";
+  const layers = "mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w o /mnt/r";
+  try {
+    const namespaces = ["--mount", "--pid", "--cgroup", "--uts", "--ipc", "--fork"];
+    execFileSync("unshare", [...namespaces, "sh", "-c", `mount -t tmpfs t /mnt && ${layers}`], { stdio: "pipe" });
+    return undefined;
+  } catch {
+    return "no namespaces or no overlay file system";
   }
 }
 

@@ -1,14 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type FakeOpenAi, type Seen, startFakeOpenAi } from "../fakes/openai.ts";
 import { QUICK_TIMING, ROOT } from "../support/host.ts";
-import { Box } from "./box.ts";
+import { Box, describeInBox } from "./box.ts";
 import { installPackage } from "./installed.ts";
 import { clientOf, configFor, dropIn, ended, eventually, type Place, rotate, setUpService, startApp } from "./service.ts";
-
-const whyNot = Box.whyNot();
 
 /** How long a call to a vendor, and one to a consumer, may take. */
 const CALL_TIMEOUT_MS = 500;
@@ -18,7 +16,7 @@ const WATCHDOG_MS = 2000;
 const RESTARTED_WITHIN_MS = PROVE_TIMEOUT_MS + 2000 + WATCHDOG_MS + 2000;
 const MARKER = "/var/lib/rotated/wedge";
 
-describe.skipIf(whyNot !== undefined)(`rotated.service is taken down${whyNot ? ` (skipped: ${whyNot})` : ""}`, () => {
+describeInBox("rotated.service is taken down", () => {
   let installed: Awaited<ReturnType<typeof installPackage>>;
   let box: Box;
   let fake: FakeOpenAi;

@@ -74,8 +74,8 @@ const appSocket = ({ account }: Place) => `/run/app-${account}/app.sock`;
 /** The set-up of the system service as docs/systemd.md has it, up to where the operator starts it. */
 export async function setUpService(box: Box, fake: FakeOpenAi): Promise<Place> {
   await box.must("sh", "-euc", manualBlock("Set up"));
-  const paste = manualBlock("Set up", 1).trim();
-  await box.must("sh", "-euc", `printf '%s\\n' "$1" | ${paste}`, "sh", fake.admin.secret);
+  await box.write("/root/pasted", `${fake.admin.secret}\n`, { mode: 0o600 });
+  await box.must("sh", "-euc", `${manualBlock("Set up", 1).trim()} < /root/pasted; rm /root/pasted`);
   const uid = Number(await box.must("id", "-u", "rotated"));
   return {
     account: "rotated",
