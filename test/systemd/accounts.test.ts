@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
 import { Box, describeInBox } from "./box.ts";
-import { installPackage } from "./installed.ts";
+import { unpackPackage } from "./installed.ts";
 import { manualBlock } from "./manual.ts";
 import { clientOf, configFor, ended, eventually, type Place, ROTATECTL, rotate, setUpService, startApp } from "./service.ts";
 
 describeInBox("rotated as the account that owns the file", () => {
-  let installed: Awaited<ReturnType<typeof installPackage>>;
+  let unpacked: Awaited<ReturnType<typeof unpackPackage>>;
   let box: Box;
 
   beforeAll(async () => {
-    installed = await installPackage();
-    box = await Box.start({ [installed.prefix]: "/opt/rotated" });
+    unpacked = await unpackPackage();
+    box = await Box.start(unpacked.binds);
   }, 60_000);
   afterAll(async () => {
     await box?.stop();
-    await installed?.remove();
+    await unpacked?.remove();
   });
 
   /** A rotation from adoption to the end; the file stays its owner's, and nobody else's. */

@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type FakeOpenAi, type Seen, startFakeOpenAi } from "../fakes/openai.ts";
-import { QUICK_TIMING, ROOT } from "../support/host.ts";
+import { QUICK_TIMING } from "../support/host.ts";
 import { Box, describeInBox } from "./box.ts";
-import { installPackage } from "./installed.ts";
+import { unpackPackage } from "./installed.ts";
 import { clientOf, configFor, dropIn, ended, eventually, type Place, rotate, setUpService, startApp } from "./service.ts";
 
 /** How long a call to a vendor, and one to a consumer, may take. */
@@ -17,19 +16,18 @@ const RESTARTED_WITHIN_MS = PROVE_TIMEOUT_MS + 2000 + WATCHDOG_MS + 2000;
 const MARKER = "/var/lib/rotated/wedge";
 
 describeInBox("rotated.service is taken down", () => {
-  let installed: Awaited<ReturnType<typeof installPackage>>;
+  let unpacked: Awaited<ReturnType<typeof unpackPackage>>;
   let box: Box;
   let fake: FakeOpenAi;
   let place: Place;
 
   beforeAll(async () => {
-    [installed, fake] = await Promise.all([installPackage(), startFakeOpenAi()]);
-    box = await Box.start({ [installed.prefix]: "/opt/rotated" });
+    [unpacked, fake] = await Promise.all([unpackPackage(), startFakeOpenAi()]);
+    box = await Box.start(unpacked.binds);
     place = await setUpService(box, fake);
     await startApp(box, fake, place);
-    for (const preload of ["wedge.ts", "bare-timer.ts"]) {
-      await box.write(`/opt/app/${preload}`, await readFile(join(ROOT, "test/systemd", preload), "utf8"));
-    }
+    await box.write("/opt/app/wedge.ts", await readFile(new URL("./wedge.ts", import.meta.url), "utf8"));
+    await box.write("/opt/app/bare-timer.ts", await readFile(new URL("./bare-timer.ts", import.meta.url), "utf8"));
     const timing = { ...QUICK_TIMING, callTimeout: `${CALL_TIMEOUT_MS}ms`, proveTimeout: `${PROVE_TIMEOUT_MS}ms` };
     await dropIn(box, "local", `[Service]\nReadWritePaths=/srv/app\nRestartSec=100ms\nWatchdogSec=${WATCHDOG_MS}ms\n`);
     await box.write(place.config, configFor(fake, place, { timing }));
@@ -43,7 +41,7 @@ describeInBox("rotated.service is taken down", () => {
   afterAll(async () => {
     await box?.stop();
     await fake?.close();
-    await installed?.remove();
+    await unpacked?.remove();
   });
 
   const mainPid = () => box.show("rotated", "MainPID");

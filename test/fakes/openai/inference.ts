@@ -24,7 +24,8 @@ export interface InferenceRequest {
   readonly key: FakeKey;
 }
 
-const MODELS = ["fake-1", "fake-2"];
+/** The last one is what OpenClaw asks for on its own, for its recaps of a conversation. */
+const MODELS = ["fake-1", "fake-2", "gpt-5.6-luna"];
 
 /** The fields that the vendor's own client knows for each call (npm openai 7.57.0). */
 const CHAT = `messages model audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens metadata
