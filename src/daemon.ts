@@ -52,7 +52,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     return connectPlugs(config, openWorld(network, config.stateDirectory), (call) => log.debug(call, "call"));
   };
   let plugs = connect();
-  const status = () => `${Object.keys(config.credentials).length} credentials, ${ledger.rotations.allOpen().length} open rotations`;
+  const status = () => `credentials: ${Object.keys(config.credentials).length}, open rotations: ${ledger.rotations.allOpen().length}`;
   for (const name of Object.keys(config.credentials)) ledger.know(name);
 
   const engineParts = {

@@ -99,7 +99,7 @@ describeInBox("rotated as the account that owns the file", () => {
     await box.write(place.config, configFor(fake, place, settings), { uid });
     await asBea(manualBlock("As a user service", 1));
 
-    expect(await asBea("systemctl --user show --value -p StatusText rotated")).toBe("1 credentials, 0 open rotations");
+    expect(await asBea("systemctl --user show --value -p StatusText rotated")).toBe("credentials: 1, open rotations: 0");
     await expectRotation(fake, place, "users");
     const pid = await asBea("systemctl --user show --value -p MainPID rotated");
     expect(await box.must("stat", "-c", "%U", `/proc/${pid}`)).toBe("bea");

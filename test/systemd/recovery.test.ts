@@ -95,7 +95,7 @@ describeInBox("rotated.service is taken down", () => {
     expect(await box.show("rotated", "ExecMainStatus")).toBe("0");
     await box.must("systemctl", "start", "rotated");
     expect((await clientOf(box, place).call("show", { name: "main" })).open?.id).toBe(id);
-    expect(await box.show("rotated", "StatusText")).toBe("1 credentials, 1 open rotations");
+    expect(await box.show("rotated", "StatusText")).toBe("credentials: 1, open rotations: 1");
     await expectRotated(id, old);
   });
 

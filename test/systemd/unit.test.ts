@@ -51,7 +51,7 @@ describeInBox("rotated.service", () => {
 
   test("start returns when it answers, as a user of its own, without a shell in between", async () => {
     expect(await box.show("rotated", "Type")).toBe("notify");
-    expect(await box.show("rotated", "StatusText")).toBe("1 credentials, 0 open rotations");
+    expect(await box.show("rotated", "StatusText")).toBe("credentials: 1, open rotations: 0");
     expect((await clientOf(box, place).call("status", {})).credentials.map(({ name }) => name)).toEqual(["main"]);
     const pid = await box.show("rotated", "MainPID");
     expect(await box.must("stat", "-c", "%U", `/proc/${pid}`)).toBe("rotated");
@@ -117,7 +117,7 @@ describeInBox("rotated.service", () => {
     await eventually("it is in force", async () => (await loadedAt()) > first);
     expect(await box.as("alice", ROTATECTL, "status")).toMatchObject({ code: 1, stderr: expect.stringContaining("may not read here") });
     await eventually("it is active again", async () => (await box.show("rotated", "ActiveState")) === "active");
-    expect(await box.show("rotated", "StatusText")).toBe("1 credentials, 0 open rotations");
+    expect(await box.show("rotated", "StatusText")).toBe("credentials: 1, open rotations: 0");
 
     await box.write(place.config, config());
     await box.must("systemctl", "reload", "rotated");

@@ -1,0 +1,97 @@
+/** Rotates with the real engine, ledger and disk; the world outside answers at once. */
+import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { destination } from "pino";
+import { realClock } from "../src/clock.ts";
+import { openLog } from "../src/log.ts";
+import { openNetwork } from "../src/network.ts";
+import { connectPlugs } from "../src/plugs.ts";
+import { createEngine } from "../src/rotation/engine.ts";
+import { pinPlan } from "../src/rotation/plans.ts";
+import { openDatabase } from "../src/state/database.ts";
+import { openLedger } from "../src/state/ledger.ts";
+import { openWorld } from "../src/world.ts";
+import type { EngineAnswer, EngineReady, EngineRound } from "./engine.ts";
+import { instantConfig } from "./plugs.ts";
+import { serveRounds } from "./worker.ts";
+
+/** A frame of SQLite's write-ahead log: a page and its header. */
+const FRAME_BYTES = 4096 + 24;
+const CREDENTIALS = 16;
+
+const [directory = "."] = process.argv.slice(2);
+const names = Array.from({ length: CREDENTIALS }, (_, index) => `credential-${index}`);
+const config = instantConfig(names, directory);
+const path = join(directory, "engine.db");
+const db = openDatabase(path, new URL("../migrations/", import.meta.url));
+
+let commits = 0;
+const transaction = db.transaction.bind(db);
+db.transaction = ((work: () => unknown) => {
+  commits += 1;
+  return transaction(work);
+}) as typeof db.transaction;
+
+const ledger = openLedger(db, realClock);
+for (const name of names) ledger.know(name);
+const plugs = connectPlugs(config, openWorld(openNetwork(config.network), directory), () => {});
+const ended = new Map<string, () => void>();
+const engine = createEngine({
+  ledger,
+  clock: realClock,
+  random: randomBytes,
+  installation: ledger.installation(() => "bench1"),
+  fingerprintKey: randomBytes(32),
+  config: () => config,
+  plugs: () => plugs,
+  log: openLog("info", destination({ dest: join(directory, "log"), sync: true })),
+  atRest(rotation) {
+    if (rotation.outcome !== "done") throw new Error(`a rotation ended ${rotation.outcome}: ${rotation.lastError ?? rotation.stuckReason}`);
+    ended.get(rotation.credential)?.();
+  },
+});
+
+/** One rotation of a credential, from its start to its proof. */
+function rotate(credential: string, plan: "initial" | "routine"): Promise<void> {
+  return new Promise((resolve) => {
+    ended.set(credential, resolve);
+    ledger.start({
+      credential,
+      plan: pinPlan(plan, { consumers: config.credentials[credential]?.consumers ?? [], overlapMs: 0, preflightUntil: null, now: true }),
+      trigger: "operator",
+      actor: null,
+      reason: null,
+      idempotencyKey: null,
+    });
+    engine.runDue();
+  });
+}
+
+async function rotateAll({ rotations, atOnce }: EngineRound): Promise<EngineAnswer> {
+  let left = rotations;
+  const commitsBefore = commits;
+  const from = performance.now();
+  await Promise.all(
+    names.slice(0, atOnce).map(async (name) => {
+      while (left-- > 0) await rotate(name, "routine");
+    }),
+  );
+  return { ms: performance.now() - from, commits: commits - commitsBefore };
+}
+
+/** How many frames a rotation writes: seen from an empty log that is not folded back meanwhile. */
+async function weigh(rotations: number): Promise<EngineReady> {
+  db.pragma("wal_checkpoint(truncate)");
+  db.pragma("wal_autocheckpoint = 0");
+  const { commits: written } = await rotateAll({ rotations, atOnce: 1 });
+  const frames = statSync(`${path}-wal`).size / FRAME_BYTES;
+  db.pragma("wal_autocheckpoint = 1000");
+  return { commitsPerRotation: written / rotations, pagesPerCommit: frames / written };
+}
+
+for (const name of names) await rotate(name, "initial");
+await rotateAll({ rotations: 100, atOnce: CREDENTIALS });
+await serveRounds<EngineRound>(await weigh(50), rotateAll);
+await engine.stop();
+db.close();
