@@ -22,12 +22,12 @@ export interface Machine {
 }
 
 const FILE_SYSTEMS: Readonly<Record<number, string>> = {
-  0xef53: "ext4",
-  0x58465342: "xfs",
-  0x9123683e: "btrfs",
-  0x01021994: "tmpfs: NOT A DISK, name another with --directory",
-  0x794c7630: "overlayfs",
-  0x2fc12fc1: "zfs",
+  61267: "ext4",
+  1481003842: "xfs",
+  2435016766: "btrfs",
+  16914836: "tmpfs: NOT A DISK, name another with --directory",
+  2035054128: "overlayfs",
+  801189825: "zfs",
 };
 
 export function lookAtMachine(directory: string): Machine {

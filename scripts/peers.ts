@@ -15,14 +15,14 @@ import { promisify } from "node:util";
 const PEERS = fileURLToPath(new URL("../test/peers/", import.meta.url));
 
 /** The folder of an installed peer. Takes no time when it is there; two installs at once do not disturb each other. */
-export async function installPeer(name: string): Promise<string> {
+export async function installPeer(name: string, signal?: AbortSignal): Promise<string> {
   const folder = await peerFolder(name);
   if (await exists(folder)) return folder;
   await mkdir(dirname(folder), { recursive: true });
   const draft = await mkdtemp(`${folder}.draft-`);
   try {
     for (const file of ["package.json", "package-lock.json"]) await copyFile(join(PEERS, name, file), join(draft, file));
-    await npm(draft, "ci", "--no-audit", "--no-fund", "--loglevel=error");
+    await npm(draft, signal, "ci", "--no-audit", "--no-fund", "--loglevel=error");
     await rename(draft, folder);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
@@ -41,9 +41,9 @@ async function peerFolder(name: string): Promise<string> {
 }
 
 /** OpenClaw's own install script refuses an older Node than 24, so this process's Node comes first. */
-async function npm(cwd: string, ...args: readonly string[]): Promise<void> {
+async function npm(cwd: string, signal: AbortSignal | undefined, ...args: readonly string[]): Promise<void> {
   const env = { ...process.env, PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter) };
-  await promisify(execFile)("npm", args, { cwd, env, maxBuffer: 1 << 26 });
+  await promisify(execFile)("npm", args, { cwd, env, maxBuffer: 1 << 26, ...(signal && { signal }) });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -75,8 +75,8 @@ export interface Control {
   abandon(request: { readonly name: string }, ask: Ask): Promise<RotationReply>;
   /** Takes the key that the store holds under management. `keyId` where the vendor's list does not tell which one it is. */
   adopt(request: { readonly name: string; readonly keyId?: string }, ask: Ask): Promise<AdoptReply>;
-  /** Takes the credential out of management. `revoke` also makes its live key dead. */
-  retire(request: { readonly name: string; readonly revoke: boolean }, ask: Ask): Promise<RetireReply>;
+  /** Takes the credential out of management. Its live key is left alone: a key dies only after its consumers have left it. */
+  retire(request: { readonly name: string }, ask: Ask): Promise<RetireReply>;
   /** Introduces rotated to a consumer. */
   pair(request: { readonly consumer: string }, ask: Ask): Promise<PairReply>;
 }

@@ -34,6 +34,6 @@ export const REQUESTS: { readonly [Op in Operation]: z.ZodType<Request<Op>> } = 
   retry: named,
   abandon: named,
   adopt: z.strictObject({ name, keyId: name.exactOptional() }),
-  retire: z.strictObject({ name, revoke: z.boolean().default(false) }),
+  retire: named,
   pair: z.strictObject({ consumer: name }),
 };

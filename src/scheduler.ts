@@ -3,7 +3,7 @@ import type { Config, CredentialConfig } from "./config/config.ts";
 import type { Clock } from "./contract/world.ts";
 import type { Engine } from "./rotation/engine.ts";
 import { type PlanName, pinPlan } from "./rotation/plans.ts";
-import { nextRotation, spreadMissed, windowCloses } from "./schedule.ts";
+import { intoWindow, nextRotation, spreadMissed, windowCloses } from "./schedule.ts";
 import type { Ledger } from "./state/ledger.ts";
 
 /** The one timer is never set beyond this: a `setTimeout` longer than 24 days fires at once, and clocks are set anew. */
@@ -14,6 +14,8 @@ const SHORTEST_SLEEP_MS = 10;
 const JUMP_MS = 300_000;
 /** How far behind its time the timer may be before it counts as lost. */
 const LATE_MS = 10_000;
+/** When to go on after a wake-up that failed. */
+const AFTER_FAILURE_MS = 5000;
 
 /** Decides when: starts what the schedules ask for, wakes the engine when a rotation is due, and keeps one timer for all of it. */
 export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: Clock; config: () => Config; log: Logger }) {
@@ -47,7 +49,8 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
       },
       parts.config().timing,
     );
-    if (at !== undefined) plannedAt.set(name, spreadMissed(name, at, startedAt, parts.config().timing));
+    if (at === undefined) return;
+    plannedAt.set(name, intoWindow(spreadMissed(name, at, startedAt, parts.config().timing), credential.window));
   }
 
   function wake(): void {
@@ -57,7 +60,10 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
     for (const [name, at] of plannedAt) {
       const credential = parts.config().credentials[name];
       if (at > now || credential === undefined) continue;
-      plannedAt.delete(name);
+      // What was missed, or slept over, waits for the window like anything else.
+      const opens = intoWindow(now, credential.window);
+      plannedAt.set(name, opens);
+      if (opens > now) continue;
       const { rotation, started } = ledger.start({
         credential: name,
         plan: planFor(ledger, credential, { now: false, at: now }),
@@ -66,6 +72,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
         reason: null,
         idempotencyKey: null,
       });
+      plannedAt.delete(name);
       if (started) log.info({ credential: name, rotation: rotation.id, plan: rotation.plan.name }, "rotation started");
     }
     engine.runDue();
@@ -80,13 +87,16 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
 
   function arm(): void {
     if (stopped) return;
-    clearTimeout(timer);
     const now = clock.now();
     let next = Math.min(engine.nextDue() ?? Number.POSITIVE_INFINITY, now + LONGEST_SLEEP_MS);
     for (const at of plannedAt.values()) if (at < next) next = at;
-    const sleepMs = Math.max(SHORTEST_SLEEP_MS, next - now);
-    wakeAt = clock.monotonic() + sleepMs;
-    timer = setTimeout(guardedWake, sleepMs);
+    sleep(Math.max(SHORTEST_SLEEP_MS, next - now));
+  }
+
+  function sleep(ms: number): void {
+    clearTimeout(timer);
+    wakeAt = clock.monotonic() + ms;
+    timer = setTimeout(guardedWake, ms);
   }
 
   /** A wake-up that fails, because the disk is full for one, must not be the last. */
@@ -94,9 +104,8 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
     try {
       wake();
     } catch (error) {
-      log.error({ err: error, retryInMs: LATE_MS / 2 }, "the scheduler failed");
-      wakeAt = clock.monotonic() + LATE_MS / 2;
-      timer = setTimeout(guardedWake, LATE_MS / 2);
+      log.error({ err: error, retryInMs: AFTER_FAILURE_MS }, "the scheduler failed");
+      sleep(AFTER_FAILURE_MS);
     }
   }
 

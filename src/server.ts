@@ -35,7 +35,7 @@ export async function startServer(options: ServerOptions): Promise<ControlServer
   const peers = new WeakMap<Socket, Peer>();
   const closing = new AbortController();
   const server = http.createServer(
-    { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 1000 },
+    { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2500 },
     (request, response) => answer(request, response, peers.get(request.socket), closing.signal, options),
   );
   server.maxConnections = 256;

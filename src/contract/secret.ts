@@ -10,6 +10,8 @@ const forget = new FinalizationRegistry<WeakRef<Secret>>((reference) => alive.de
 /** A value that cannot be printed by accident: text, JSON and inspection show `[secret]`. */
 export class Secret {
   readonly #value: string;
+  /** The value as it may stand in a text; worked out once, because every line of the log is searched for it. */
+  #forms: readonly string[] | undefined;
 
   constructor(value: string) {
     this.#value = value;
@@ -51,11 +53,11 @@ export class Secret {
     for (const reference of alive) {
       const secret = reference.deref();
       if (secret === undefined || secret.#value.length < 8) continue;
-      const value = secret.#value;
-      for (const form of new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])) {
-        if (masked.includes(form)) masked = masked.replaceAll(form, MASK);
-      }
+      secret.#forms ??= formsOf(secret.#value);
+      for (const form of secret.#forms) if (masked.includes(form)) masked = masked.replaceAll(form, MASK);
     }
     return masked;
   }
 }
+
+const formsOf = (value: string): readonly string[] => [...new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])];

@@ -1,4 +1,5 @@
-import type { Control } from "../api.ts";
+import { type Control, ControlError } from "../api.ts";
+import { DatabaseError } from "../state/database.ts";
 import { adopting } from "./adopting.ts";
 import { asking } from "./asking.ts";
 import type { DaemonParts } from "./daemon-parts.ts";
@@ -7,5 +8,16 @@ import { steering } from "./steering.ts";
 
 /** What the daemon can do for a person, put together from its four kinds of operation. */
 export function createControl(parts: DaemonParts): Control {
-  return { ...looking(parts), ...steering(parts), ...asking(parts), ...adopting(parts) };
+  return explained({ ...looking(parts), ...steering(parts), ...asking(parts), ...adopting(parts) });
+}
+
+/** A full disk is no fault of the daemon: who asked is told what to do about it. */
+function explained(control: Control): Control {
+  const wrap =
+    <Request, Ask, Reply>(operation: (request: Request, ask: Ask) => Promise<Reply>) =>
+    (request: Request, ask: Ask) =>
+      operation(request, ask).catch((error: unknown): never => {
+        throw error instanceof DatabaseError ? new ControlError("internal", error.message, error.hint, { cause: error }) : error;
+      });
+  return Object.fromEntries(Object.entries(control).map(([name, operation]) => [name, wrap(operation)])) as unknown as Control;
 }

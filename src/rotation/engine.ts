@@ -5,6 +5,7 @@ import { AdapterError } from "../contract/errors.ts";
 import type { Clock } from "../contract/world.ts";
 import type { Call, Rotation } from "../model.ts";
 import type { Plugs } from "../plugs.ts";
+import { DatabaseError } from "../state/database.ts";
 import type { Ledger } from "../state/ledger.ts";
 import type { Answer } from "./context.ts";
 import { makeContext, type TurnState } from "./make-context.ts";
@@ -83,19 +84,24 @@ export function createEngine(parts: EngineParts) {
       child.debug({ go: answer.go, durationMs: Math.round(clock.monotonic() - from) }, "step answered");
     } catch (error) {
       if (abort.aborted) return undefined;
+      const cause = error instanceof Failed ? error.cause : error;
+      if (cause instanceof DatabaseError) return holdBack(rotation, cause, child);
       announced = error instanceof Failed ? error.answeredCalls : [];
-      answer = afterError(rotation, error instanceof Failed ? error.cause : error);
+      answer = afterError(rotation, cause);
     }
     try {
       const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, clock.now()));
       report(child, rotation, after);
       return after;
     } catch (error) {
-      // A full disk, for one. The row is as it was; the calls that were announced stay open.
-      child.error({ err: error, retryInMs: LEDGER_RETRY_MS }, "cannot write the ledger");
-      heldBack.set(rotation.id, clock.now() + LEDGER_RETRY_MS);
-      return undefined;
+      return holdBack(rotation, error, child);
     }
+  }
+
+  /** The ledger cannot be written: a full disk, for one. The row is as it was; the calls that were announced stay open. */
+  function holdBack({ id }: Rotation, error: unknown, child: Logger): undefined {
+    child.error({ err: error, retryInMs: LEDGER_RETRY_MS }, "cannot write the ledger");
+    heldBack.set(id, clock.now() + LEDGER_RETRY_MS);
   }
 
   /** Runs the step, again within moments while that may help and no call is left without an answer. */
@@ -115,6 +121,12 @@ export function createEngine(parts: EngineParts) {
       },
       { ...QUICK, signal: abort, shouldRetry: ({ error }) => error instanceof Failed && error.mayRetry },
     );
+  }
+
+  /** Nothing runs this rotation any more: whoever keeps the time must look when it is due again. */
+  function rest(id: number): void {
+    const rotation = ledger.rotations.get(id);
+    if (rotation !== undefined) parts.atRest(rotation);
   }
 
   async function interrupt(id: number): Promise<void> {
@@ -163,8 +175,7 @@ export function createEngine(parts: EngineParts) {
           })
           .finally(() => {
             runs.delete(id);
-            const rotation = ledger.rotations.get(id);
-            if (rotation !== undefined) parts.atRest(rotation);
+            rest(id);
           });
         runs.set(id, { abort, state, done });
       }
@@ -192,6 +203,8 @@ export function createEngine(parts: EngineParts) {
         return work();
       } finally {
         takenOver.splice(takenOver.indexOf(id), 1);
+        // Also where `work` refused: the step that was stopped for it is still due.
+        rest(id);
       }
     },
 

@@ -21,7 +21,7 @@ export async function proveAll(context: StepContext, target: Key, secret: Secret
   for (const plug of context.consumers) {
     const proof = await context.call((signal) => plug.consumer.prove(secret, signal), context.timing.proveTimeoutMs);
     if (proof.result !== "proven") {
-      const problem = { code: proof.result, text: `${plug.name}: ${proof.cause}`, hint: proof.cure };
+      const problem = { code: proof.result, text: proof.cause, hint: proof.cure };
       return { seen: proof.result, problem };
     }
     proofs.push({ plug, proof });
@@ -65,7 +65,7 @@ async function vendorSawUse(context: StepContext, key: Key): Promise<"yes" | "no
   return usedAt !== undefined && usedAt > (key.probedAt ?? 0) + lastUsed.precisionMs ? "yes" : "no";
 }
 
-/** Whether the vendor saw a promoted debt idle since `validate` ended. */
+/** Whether the vendor saw a promoted debt idle: since `validate` ended, or for long enough since it was last used. */
 export type Idleness =
   | { readonly idle: true; readonly listed: boolean }
   | { readonly idle: false; readonly askAt: number; readonly text: string };
@@ -83,7 +83,9 @@ export async function idleness(context: StepContext, debt: Key): Promise<Idlenes
   if (row === undefined) return { idle: true, listed: false };
   const usedAt = row.lastUsedAt?.getTime() ?? 0;
   const ours = Math.max(validatedAt, debt.probedAt ?? 0) + lastUsed.precisionMs;
-  if (usedAt <= ours) return { idle: true, listed: true };
+  // Whoever began on it may use it during the overlap. Then it must have been quiet for as long as that, or as the lag, again.
+  const quietSince = now - lastUsed.lagMs - Math.max(context.plan.overlapMs, lastUsed.lagMs);
+  if (usedAt <= ours || usedAt + lastUsed.precisionMs <= quietSince) return { idle: true, listed: true };
   return {
     idle: false,
     askAt: now + Math.max(context.timing.pollMs, lastUsed.lagMs / 4),

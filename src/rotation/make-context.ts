@@ -26,8 +26,7 @@ export function makeContext(
   const { timing } = parts.config();
   const plugs = parts.plugs();
   const keys = ledger.keys.live(credential.name);
-  const everyKey = ledger.keys.all(credential.name);
-  const byId = (id: number | null) => everyKey.find((key) => key.id === id);
+  const byId = (id: number | null) => (id === null ? undefined : (keys.find((key) => key.id === id) ?? ledger.keys.get(id)));
   const announced: Call[] = [];
   const open = ledger.keys.openCalls(credential.name, clock.now());
 
@@ -45,7 +44,7 @@ export function makeContext(
     intents: ledger.keys.openIntents(credential.name),
     createCall: ledger.keys.createCall,
     openUntil: open.length === 0 ? undefined : Math.max(...open.map(({ openUntil }) => openUntil)),
-    keyWith: (fingerprint) => everyKey.findLast((key) => key.fingerprint === fingerprint),
+    keyWith: (fingerprint) => ledger.keys.withFingerprint(credential.name, fingerprint),
     othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== key.credential),
     provider: plugs.provider(credential.provider),
     issuer: (key) => plugs.provider(key.provider),

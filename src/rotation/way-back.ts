@@ -22,7 +22,10 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
 
   const secret = await secretOf(context, old);
   if (secret === undefined) return forward(context, why, problem);
-  if ((await askVendor(context, old, secret)) === "refused") return { ...forward(context, why, problem), keys: [probed(context, old)] };
+  if ((await askVendor(context, old, secret)) === "refused") {
+    const answer = forward(context, why, problem);
+    return { ...answer, keys: [...(answer.keys ?? []), probed(context, old)] };
+  }
 
   const store = await storeHolds(context);
   const others = context.keys.filter((key) => key.id !== old.id);
@@ -79,7 +82,7 @@ function forward(context: StepContext, why: Why, problem: Problem): Answer {
     at: clock.now() + longest,
     problem: {
       ...problem,
-      hint: `${problem.hint}; the old key is no longer good, so there is no way back: it is tried again by itself, or say rotatectl abandon`,
+      hint: `${problem.hint}; ${plan.wayBack ? "this is the way back already" : "the old key is no longer good, so there is no way back"}: it is tried again by itself, or say rotatectl abandon`,
     },
     ...(context.rotation.cancelRequested ? { rotation: { cancelRequested: false } } : {}),
   };

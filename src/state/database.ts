@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 
 export type Db = Database.Database;
 
-/** The ledger could not be opened. `message` says why, `hint` what to do. */
+/** The ledger cannot be opened or written. `message` says why, `hint` what to do. */
 export class DatabaseError extends Error {
   override readonly name = "DatabaseError";
   readonly hint: string;
@@ -32,7 +32,7 @@ export function openDatabase(path: string, migrations: URL): Db {
     return db;
   } catch (error) {
     db?.close();
-    throw explain(error, path);
+    throw explain(error, `${path}: cannot open the ledger`);
   }
 }
 
@@ -59,17 +59,19 @@ function migrate(db: Db, path: string, directory: URL): void {
 /** SQLite's codes that an operator can cure, and how. */
 const CURES: readonly { code: RegExp; why: string; hint: string }[] = [
   { code: /^SQLITE_BUSY/, why: "another process has it open", hint: "only one daemon may use a state directory; stop the other one" },
-  { code: /^SQLITE_FULL/, why: "the disk is full", hint: "free some space and start again; nothing was lost" },
+  { code: /^SQLITE_FULL/, why: "the disk is full", hint: "free some space; nothing was lost" },
   { code: /^SQLITE_(NOTADB|CORRUPT)/, why: "it is not a database, or damaged", hint: "restore the last backup of the state directory" },
-  { code: /^SQLITE_(READONLY|CANTOPEN|PERM)/, why: "it cannot be written", hint: "look at the owner and mode of the state directory" },
-  { code: /^SQLITE_IOERR/, why: "the disk reports an error", hint: "look at the kernel's log, then start again" },
+  {
+    code: /^SQLITE_(READONLY|CANTOPEN|PERM)/,
+    why: "it cannot be written",
+    hint: "look at the owner and mode of the state directory, and whether it is mounted read-only",
+  },
+  { code: /^SQLITE_IOERR/, why: "the disk reports an error", hint: "look at the kernel's log, and at limits on file sizes" },
 ];
 
-function explain(error: unknown, path: string): unknown {
+/** What SQLite says, as what an operator can cure. Any other error stays as it is: it is a bug. */
+export function explain(error: unknown, doing: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
-  const { why, hint } = CURES.find(({ code }) => code.test(error.code)) ?? {
-    why: error.message,
-    hint: "look at the path and its permissions",
-  };
-  return new DatabaseError(`${path}: cannot open the ledger: ${why}`, hint, { cause: error });
+  const cure = CURES.find(({ code }) => code.test(error.code));
+  return cure === undefined ? error : new DatabaseError(`${doing}: ${cure.why}`, cure.hint, { cause: error });
 }

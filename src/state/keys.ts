@@ -23,6 +23,7 @@ export function openKeys(db: Db) {
     one: db.prepare("select * from keys where id = ?"),
     ofCredential: db.prepare("select * from keys where credential = ? order by id"),
     live: db.prepare("select * from keys where credential = ? and stage <> 'dead' order by id"),
+    withFingerprint: db.prepare("select * from keys where credential = ? and fingerprint = ? order by id desc limit 1"),
     byVendorId: db.prepare("select * from keys where provider = ? and vendor_id = ? order by id"),
     openIntents: db.prepare("select * from intents where credential = ? and closed_at is null order by announced_at"),
     insertIntent: db.prepare(
@@ -53,6 +54,11 @@ export function openKeys(db: Db) {
     all: (credential: string): Key[] => statements.ofCredential.all(credential).map(toKey),
     /** Its keys that are not dead. */
     live: (credential: string): Key[] => statements.live.all(credential).map(toKey),
+    /** The newest of its keys that has this fingerprint, dead ones too. */
+    withFingerprint(credential: string, fingerprint: string): Key | undefined {
+      const row = statements.withFingerprint.get(credential, fingerprint);
+      return row === undefined ? undefined : toKey(row);
+    },
     /** The rows of any credential that hold this key of the vendor. */
     byVendorId: (provider: string, vendorId: string): Key[] => statements.byVendorId.all(provider, vendorId).map(toKey),
 

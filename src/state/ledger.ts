@@ -1,6 +1,6 @@
 import type { Call, CallKind, Key, PinnedPlan, Rotation, Step, Trigger } from "../model.ts";
 import { openCredentials } from "./credentials.ts";
-import type { Db } from "./database.ts";
+import { type Db, explain } from "./database.ts";
 import { type EventDraft, openEvents } from "./events.ts";
 import { type KeyPatch, type NewKey, openKeys } from "./keys.ts";
 import { openRotations, type RotationPatch } from "./rotations.ts";
@@ -47,14 +47,21 @@ const BEGUN: Readonly<Record<Exclude<CallKind, "create">, (key: Key, now: number
 
 /**
  * The ledger: the only writer of the database. Each of its writing methods is one synced transaction; when it
- * returns, the row survives a power cut.
+ * returns, the row survives a power cut. Throws `DatabaseError` when the disk is full or fails: then
+ * nothing of it was written.
  */
 export function openLedger(db: Db, clock: { now(): number }) {
   const keys = openKeys(db);
   const rotations = openRotations(db);
   const events = openEvents(db);
   const credentials = openCredentials(db);
-  const transaction = <T>(work: () => T): T => db.transaction(work).immediate();
+  const transaction = <T>(work: () => T): T => {
+    try {
+      return db.transaction(work).immediate();
+    } catch (error) {
+      throw explain(error, "cannot write the ledger");
+    }
+  };
 
   const note = (rotation: Rotation, step: Step | null, drafts: readonly EventDraft[], at: number) => {
     for (const draft of drafts) events.append({ ...draft, at, credential: rotation.credential, rotation: rotation.id, step });

@@ -3,32 +3,41 @@ import type { Call, Event, Intent, Key, Rotation } from "../model.ts";
 /** What better-sqlite3 gives and takes. */
 export type Row = Record<string, string | number | null>;
 
-const camel = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const camel = remembered((name) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()));
+const snake = remembered((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 
 const FLAGS = new Set(["forwardOnly", "cancelRequested", "refused"]);
 const DOCUMENTS = new Set(["plan", "memo", "detail"]);
 
 function fromRow(row: Row): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(row).map(([column, value]) => {
-      const name = camel(column);
-      if (FLAGS.has(name)) return [name, value === 1];
-      if (DOCUMENTS.has(name)) return [name, JSON.parse(String(value))];
-      return [name, value];
-    }),
-  );
+  const fields: Record<string, unknown> = {};
+  for (const column in row) {
+    const name = camel(column);
+    const value = row[column];
+    fields[name] = FLAGS.has(name) ? value === 1 : DOCUMENTS.has(name) ? JSON.parse(String(value)) : value;
+  }
+  return fields;
 }
 
 /** An object of the model as named parameters of a statement. */
 export function toRow(fields: object): Row {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => {
-      if (FLAGS.has(name)) return [snake(name), value === true ? 1 : 0];
-      if (DOCUMENTS.has(name)) return [snake(name), JSON.stringify(value)];
-      return [snake(name), value as string | number | null];
-    }),
-  );
+  const row: Row = {};
+  for (const [name, value] of Object.entries(fields)) {
+    row[snake(name)] = FLAGS.has(name) ? Number(value === true) : DOCUMENTS.has(name) ? JSON.stringify(value) : value;
+  }
+  return row;
+}
+
+/** The columns are few and the rows many: each name is worked out once. */
+function remembered(rename: (name: string) => string): (name: string) => string {
+  const known = new Map<string, string>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const renamed = rename(name);
+    known.set(name, renamed);
+    return renamed;
+  };
 }
 
 // The columns are the model's fields; test/state/schema.test.ts holds the two against each other.

@@ -229,9 +229,9 @@ export class FakeControl implements Control {
     return { credential: request.name, key: key(adopted), message: `${adopted} is ours now, and stays in use` };
   }
 
-  async retire(request: { name: string; revoke: boolean }, ask: Ask) {
+  async retire(request: { name: string }, ask: Ask) {
     this.#note("retire", request, ask);
-    const message = request.revoke ? "retired; key_abc is revoked" : "retired; key_abc stays alive and is yours to delete";
+    const message = "retired; key_abc stays alive and is yours to delete";
     return { credential: request.name, key: key("key_abc"), message };
   }
 

@@ -63,7 +63,8 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
     serve(request, response).catch(() => response.destroy());
   });
   server.on("upgrade", upgrade);
-  await new Promise<void>((resolve) => server.listen(config.gateway.port, "127.0.0.1", resolve));
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await listen(config.gateway.port);
   const { port } = server.address() as AddressInfo;
 
   const gateway = {
@@ -78,10 +79,16 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
     onRequest: undefined as RequestHook | undefined,
     /** Hangs up on everybody. */
     disconnect: () => [...peers].forEach((peer) => void peer.close(1012, "service restart")),
-    async close() {
+    /** Nobody can connect until `up`; what it has loaded stays. */
+    async down() {
+      const closed = new Promise((resolve) => server.close(resolve));
       gateway.disconnect();
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closed;
+    },
+    up: () => listen(port),
+    async close() {
+      if (server.listening) await gateway.down();
     },
   };
   return gateway;

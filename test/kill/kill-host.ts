@@ -73,7 +73,7 @@ export class KillHost {
   async launch(point: Point | undefined): Promise<void> {
     this.#point = point;
     const at = point?.at === "commit" ? { KILL_AT: `${point.when}:${point.n}` } : {};
-    await this.inner.host.start({ env: { KILL_COUNT: this.#countFile, ...at } });
+    await this.inner.host.start({ env: { LOG_LEVEL: "info", KILL_COUNT: this.#countFile, ...at } });
     await this.inner.host.client.call("pair", { consumer: "gateway" });
     await this.inner.host.client.call("adopt", { name: "main" });
   }
@@ -88,7 +88,7 @@ export class KillHost {
   async relaunch(): Promise<void> {
     this.#armed = false;
     rmSync(this.#countFile, { force: true });
-    await this.inner.host.start();
+    await this.inner.host.start({ env: { LOG_LEVEL: "info" } });
   }
 
   /** Waits until the daemon was killed, or until nothing is left to kill it at. */

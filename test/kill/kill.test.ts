@@ -10,7 +10,7 @@ async function run(scenario: Scenario, point: Point | undefined): Promise<{ comm
   const host = await KillHost.start();
   try {
     await host.launch(point);
-    host.inner.startLoad({ clients: 1, pauseMs: 40 });
+    host.inner.startLoad({ clients: 1, pauseMs: 100 });
     await scenario.prepare(host);
     host.arm();
     await scenario.trigger(host).catch(() => undefined);

@@ -4,6 +4,7 @@ import Database from "better-sqlite3";
 import type { RotationView } from "../../src/api.ts";
 import { openClient } from "../../src/cli/client.ts";
 import type { Step } from "../../src/model.ts";
+import type { OpenClawFile } from "../fakes/gateway/config.ts";
 import { type FakeGateway, startFakeGateway } from "../fakes/gateway.ts";
 import type { FakeKey } from "../fakes/openai/vendor.ts";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
@@ -22,6 +23,10 @@ export interface RotationHostOptions {
   readonly pinned?: boolean;
   /** An empty store, for the first key. */
   readonly empty?: boolean;
+  /** What else stands in the secret file. */
+  readonly beside?: Readonly<Record<string, unknown>>;
+  /** Changes the gateway's openclaw.json before it starts. */
+  readonly openclaw?: (file: OpenClawFile) => OpenClawFile;
 }
 
 /** One credential `main` of the OpenAI fake, in a JSON file, used by the strict fake gateway; the daemon is the real one. */
@@ -48,15 +53,19 @@ export class RotationHost {
       ...(options.preload === undefined ? {} : { preload: options.preload }),
       config: {},
     }));
-    host.write("secrets.json", JSON.stringify({ note: "not ours", openai: { apiKey: options.empty === true ? "" : vendor.key.secret } }));
-    const { agents, pinned } = options;
+    const { agents, pinned, openclaw = (file) => file } = options;
+    // An empty text keeps the gateway from starting; a place that is not there leaves it without this one key.
+    const key = options.empty === true ? {} : { openai: { apiKey: vendor.key.secret } };
+    host.write("secrets.json", JSON.stringify({ note: "not ours", ...options.beside, ...key }));
     const gateway = await startFakeGateway(
-      openclawJson({
-        vendor: vendor.url,
-        secretFile: host.path("secrets.json"),
-        ...(agents === undefined ? {} : { agents }),
-        ...(pinned === undefined ? {} : { pinned }),
-      }),
+      openclaw(
+        openclawJson({
+          vendor: vendor.url,
+          secretFile: host.path("secrets.json"),
+          ...(agents === undefined ? {} : { agents }),
+          ...(pinned === undefined ? {} : { pinned }),
+        }),
+      ),
       { cooldownMs: 2000, ...(options.gatewayEnv === undefined ? {} : { env: options.gatewayEnv }) },
     );
     url = gateway.url;
@@ -130,6 +139,13 @@ export class RotationHost {
   /** Every key that works at the vendor. */
   liveKeys(): readonly FakeKey[] {
     return this.vendor.vendor.everyKey().filter(({ deletedAt }) => deletedAt === null);
+  }
+
+  /** Uses a key at the vendor, as somebody would whom nobody knows of. */
+  async vendorAccepts(secret: string): Promise<boolean> {
+    const body = JSON.stringify({ model: "fake-1", messages: [{ role: "user", content: "ping" }] });
+    const headers = { authorization: `Bearer ${secret}`, "content-type": "application/json" };
+    return (await fetch(`${this.vendor.url}/chat/completions`, { method: "POST", headers, body })).ok;
   }
 
   /** The value that the store holds now. */

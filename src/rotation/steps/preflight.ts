@@ -1,9 +1,10 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { Finding } from "../../contract/finding.ts";
+import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { KeyPatch } from "../../state/keys.ts";
-import type { Answer, StepContext } from "../context.ts";
-import { askVendor, asProblem, probed, type StoreHolds, storeHolds } from "../observe.ts";
+import type { Answer, ConsumerPlug, StepContext } from "../context.ts";
+import { askVendor, asProblem, probed, type StoreHolds, secretOf, storeHolds } from "../observe.ts";
 import { pinPlan } from "../plans.ts";
 
 /** Finds facts before the first side effect; what would make the rotation fail or prove nothing ends it here. */
@@ -43,10 +44,7 @@ async function look(context: StepContext): Promise<Answer> {
     ((await askVendor(context, holds.key, holds.secret)) === "refused" || !listed.some(({ id }) => id === holds.key.vendorId));
   // A consumer cannot show anything with a key that is dead.
   const current = holds.what === "ours" && !gone ? holds.secret : undefined;
-  for (const { name, consumer } of context.consumers) {
-    const found = await context.call((signal) => consumer.preflight(current, signal), context.timing.proveTimeoutMs);
-    findings.push(...found.map((finding) => ({ ...finding, message: `${name}: ${finding.message}` })));
-  }
+  for (const plug of context.consumers) findings.push(...(await lookAt(context, plug, current)));
   if (findings.length > 0) {
     const problem = {
       code: findings[0]?.code ?? "preflight",
@@ -59,6 +57,21 @@ async function look(context: StepContext): Promise<Answer> {
   const reconciled = reconcile(context, holds);
   if (holds.what !== "ours") return { go: "next", ...reconciled };
   return onward(context, holds.key, reconciled, gone);
+}
+
+/**
+ * What stands in a consumer's way. One that holds an older key of ours is only behind, because a rotation was abandoned
+ * before its reload: the reload of this one brings it along.
+ */
+async function lookAt(context: StepContext, { consumer }: ConsumerPlug, current: Secret | undefined): Promise<readonly Finding[]> {
+  const ask = (secret: Secret | undefined) => context.call((signal) => consumer.preflight(secret, signal), context.timing.proveTimeoutMs);
+  const findings = await ask(current);
+  if (findings.length === 0 || current === undefined) return findings;
+  for (const older of context.keys.filter((key) => key.promotedAt !== null)) {
+    const secret = await secretOf(context, older);
+    if (secret !== undefined && !secret.equals(current) && (await ask(secret)).length === 0) return [];
+  }
+  return findings;
 }
 
 /** An old key that is dead already is a settled debt: nothing to drain, nothing to switch off, and no way back. */

@@ -26,10 +26,10 @@ export async function reload(context: StepContext): Promise<Answer> {
  * not load the value for a reason that passes, or that a person cures, is thrown as an outage.
  */
 export async function reloadAll(context: StepContext, secret: Secret): Promise<Problem | undefined> {
-  for (const { name, consumer } of context.consumers) {
+  for (const { consumer } of context.consumers) {
     const holding = await context.call((signal) => consumer.reload(secret, signal), context.timing.proveTimeoutMs);
-    if (holding.holds === "stale") throw new AdapterError("unavailable", `${name}: ${holding.cause}`, { cure: holding.cure });
-    if (holding.holds === "other") return { code: "contradicted", text: `${name}: ${holding.cause}`, hint: holding.cure };
+    if (holding.holds === "stale") throw new AdapterError("unavailable", holding.cause, { cure: holding.cure });
+    if (holding.holds === "other") return { code: "contradicted", text: holding.cause, hint: holding.cure };
   }
   return undefined;
 }

@@ -57,7 +57,15 @@ export function makeRuns(config: OpenClawConfig, secrets: Secrets, env: Readonly
   const cooldowns = new Map<string, number>();
   /** How long a run prepares before it says when it began. */
   const timing = { prepareMs: 0 };
-  return { sessions, profiles, cooldowns, timing, agents, credentials, run, chat, probe };
+  /** Agents whose calls the vendor refuses, for every key but one: their traffic leaves by another road, for one. */
+  const acceptsOnly = new Map<string, string>();
+  return { sessions, profiles, cooldowns, timing, acceptsOnly, agents, credentials, run, chat, probe };
+
+  /** One call to the vendor on behalf of an agent. */
+  async function ask(agent: string, ...[baseUrl, key, ...rest]: Parameters<typeof callVendor>): Promise<VendorAnswer> {
+    if ((acceptsOnly.get(agent) ?? key) !== key) return { kind: "refused", status: 401, message: "Incorrect API key provided." };
+    return callVendor(baseUrl, key, ...rest);
+  }
 
   function agents(): readonly { id: string; model: { primary: string; fallbacks?: readonly string[] } }[] {
     const entries = config.agents.entries ?? { main: {} };
@@ -110,7 +118,7 @@ export function makeRuns(config: OpenClawConfig, secrets: Secrets, env: Readonly
     let text = "";
     for (let call = 0; call < calls; call++) {
       if ((cooldowns.get(place) ?? 0) > Date.now()) return { ok: false, failure: "cooldown", message: cooldownText(provider) };
-      const answer = await callVendor(entry.baseUrl, key, model, prompt, request.onText ?? (() => {}));
+      const answer = await ask(agent, entry.baseUrl, key, model, prompt, request.onText ?? (() => {}));
       if (answer.kind === "ok") text += answer.text;
       else return ended(answer, place);
     }
@@ -153,7 +161,7 @@ export function makeRuns(config: OpenClawConfig, secrets: Secrets, env: Readonly
       if (candidate === undefined) continue;
       const began = Date.now();
       const status =
-        candidate.key === undefined ? "unknown" : probed(await callVendor(entry.baseUrl, candidate.key, model, "ping", () => {}));
+        candidate.key === undefined ? "unknown" : probed(await ask(agent, entry.baseUrl, candidate.key, model, "ping", () => {}));
       const { key: _, ...shown } = candidate;
       results.push({ ...shown, label: `${candidate.label} · ${provider}/${model}`, status, latencyMs: Date.now() - began });
     }

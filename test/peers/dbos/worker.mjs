@@ -50,7 +50,8 @@ async function run({ rotations, atOnce }) {
 
 await run({ rotations: 100, atOnce: 16 });
 process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
-for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${JSON.stringify(await run(JSON.parse(line)))}\n`);
+for await (const line of createInterface({ input: process.stdin }))
+  process.stdout.write(`${JSON.stringify(await run(JSON.parse(line)))}\n`);
 await DBOS.shutdown();
 await postgres.stop();
 process.exit(0);

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+/** How long a program may take to end by itself once it was asked to. */
+const END_LIMIT_MS = 5000;
+
+/** A program of the demo; `ready` is what it said of itself when it began to serve. */
+interface Program<T> {
+  readonly pid: number | undefined;
+  readonly ready: T;
+}
+
+/**
+ * A directory and the programs that run in it. `leave` ends them all and removes the directory, at any moment: after
+ * it, or once `signal` is aborted, nothing more is started.
+ */
+export class Stage {
+  readonly directory = mkdtempSync(join(tmpdir(), "rotated-demo-"));
+  readonly signal: AbortSignal;
+  readonly #ends = new AsyncDisposableStack();
+
+  constructor(signal: AbortSignal, keep: boolean) {
+    this.signal = signal;
+    if (!keep) this.defer(() => rmSync(this.directory, { recursive: true, force: true }));
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** What must be undone when the demo ends. What was begun last is undone first. */
+  defer(end: () => void | Promise<void>): void {
+    this.#ends.defer(end);
+  }
+
+  /** Starts a program of this tree that stays, and waits for the line in which it says that it serves. */
+  async start<T>(
+    name: string,
+    command: readonly [string, ...string[]],
+    options: { readonly says: "stdout" | "stderr"; readonly ready: (line: string) => T | undefined },
+  ): Promise<Program<T>> {
+    const child = this.#spawn(command, ["ignore", "pipe", "pipe"], {});
+    const ready = Promise.withResolvers<T>();
+    child.once("error", ready.reject);
+    for (const stream of ["stdout", "stderr"] as const) {
+      createInterface(child[stream] as NodeJS.ReadableStream).on("line", (line) => {
+        // What the stand-ins say on stdout has their keys in it.
+        if (stream === "stderr") appendFileSync(this.path(`${name}.log`), `${line}\n`);
+        const said = stream === options.says ? options.ready(line) : undefined;
+        if (said !== undefined) ready.resolve(said);
+      });
+    }
+    child.once("exit", (code) => ready.reject(new Error(`${name} ended with exit code ${code} before it served`)));
+    return { ready: await ready.promise, pid: child.pid };
+  }
+
+  /** Runs a program of this tree to its end. What it prints goes where the demo prints, unless it is to be given back. */
+  async run(
+    command: readonly [string, ...string[]],
+    options: { readonly env: Readonly<Record<string, string>>; readonly capture?: boolean },
+  ): Promise<{ readonly code: number | null; readonly output: string }> {
+    const child = this.#spawn(command, ["ignore", options.capture ? "pipe" : "inherit", "inherit"], { ...process.env, ...options.env });
+    let output = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    const [code] = (await once(child, "close")) as [number | null];
+    this.signal.throwIfAborted();
+    return { code, output };
+  }
+
+  async leave(): Promise<void> {
+    await this.#ends.disposeAsync();
+  }
+
+  #spawn([file, ...args]: readonly [string, ...string[]], stdio: ("ignore" | "pipe" | "inherit")[], env: NodeJS.ProcessEnv): ChildProcess {
+    this.signal.throwIfAborted();
+    // In a session of its own: Ctrl-C reaches the demo alone, which ends the others in their order.
+    const child = spawn(file, args, { cwd: ROOT, stdio, detached: true, env: { PATH: process.env["PATH"], ...env } });
+    this.defer(() => end(child));
+    return child;
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = new AbortController();
+  await Promise.race([gone, sleep(END_LIMIT_MS, undefined, { signal: timer.signal }).catch(() => {})]);
+  timer.abort();
+  if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+  await gone;
+}

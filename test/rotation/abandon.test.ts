@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import type { Step } from "../../src/model.ts";
+import { expectPromisesHold } from "../kill/invariants.ts";
+import { adminCalls, ended, events, KEEP, type Kept, SHORT_CALLS, stuck, until, view, withHost } from "./scenario.ts";
+
+describe.concurrent("abandon", () => {
+  test.each(Object.keys(KEEP) as Kept[])("at %s calls nobody, and the next rotation settles everything", { timeout: 60_000 }, (step) =>
+    withHost({ timing: SHORT_CALLS }, async (host) => {
+      host.startLoad();
+      const release = KEEP[step](host);
+      const first = await host.rotate();
+      await host.reaches(step);
+      if (step === "revoke") await until(host, "it has asked", () => adminCalls(host, "DELETE").length > 0);
+      if (step === "create") await until(host, "it has asked", () => adminCalls(host, "POST").length > 0);
+      await host.host.client.call("abandon", { name: "main" });
+      expect((await view(host, first.id)).outcome).toBe("abandoned");
+
+      await release();
+      const second = await host.rotate();
+      expect(second.id).not.toBe(first.id);
+      const rotation = await ended(host, second.id);
+      expect(rotation.lastError).toBeNull();
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made", { started: 2 });
+    }),
+  );
+});
+
+describe.concurrent("pause", () => {
+  test("parks before the next side effect, and resume goes on", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      const resume = KEEP.promote(host);
+      const { id } = await host.rotate();
+      await host.reaches("promote");
+      await until(host, "it is parked", async () => ((await view(host, id)).dueAt ?? 0) > Date.now() + 60_000);
+      expect(host.stored()).toBe(host.vendor.key.secret);
+      await resume();
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("in the overlap: it waits before the revoke, for as long as it takes", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      const release = KEEP.drain(host);
+      const { id } = await host.rotate();
+      await host.reaches("drain");
+      await host.host.client.call("pause", { name: "main" });
+      await release();
+      await host.reaches("disable");
+      await until(host, "it is parked", async () => ((await view(host, id)).dueAt ?? 0) > Date.now() + 60_000);
+      expect(adminCalls(host, "DELETE")).toEqual([]);
+      await host.host.client.call("resume", { name: "main" });
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("a new rotation is refused meanwhile", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      await host.host.client.call("pause", { name: "main" });
+      await expect(host.rotate()).rejects.toThrow(/is paused/);
+      expect(await events(host, "started")).toEqual([]);
+    }),
+  );
+});
+
+describe.concurrent("stuck", () => {
+  const LIMITS = { drainLimit: "300ms", confirm: { times: 3, apart: "10ms", limit: "300ms" } };
+  const cases: readonly { step: Kept & Step; reason: RegExp; hint: RegExp }[] = [
+    { step: "drain", reason: /runs that began on the old key: gateway: agent:main:long/, hint: /rotatectl retry/ },
+    { step: "confirm", reason: /the vendor still knows key_/, hint: /delete it in the vendor's console, then: rotatectl retry/ },
+  ];
+
+  test.each(cases)("$step: a limit that ran out names the cause, and retry clears it", { timeout: 40_000 }, ({ step, reason, hint }) =>
+    withHost({ timing: LIMITS }, async (host) => {
+      host.startLoad();
+      const release = KEEP[step](host);
+      const { id } = await host.rotate();
+      const told = await stuck(host, id);
+      expect(told.reason).toMatch(reason);
+      expect(told.hint).toMatch(hint);
+      expect(await view(host, id)).toMatchObject({ step, dueAt: null });
+      await release();
+      await host.host.client.call("retry", { name: "main" });
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+});

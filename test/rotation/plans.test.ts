@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { openClient } from "../../src/cli/client.ts";
+import { expectPromisesHold } from "../kill/invariants.ts";
+import { GATEWAY_TOKEN } from "../support/openclaw.ts";
+import type { RotationHost } from "../support/rotation-host.ts";
+import { adminCalls, ended, events, KEEP, until, view, withHost } from "./scenario.ts";
+
+/** A person with a request of their own; the same key is the same request. */
+const person = (host: RotationHost, key: string = crypto.randomUUID()) => openClient(host.host.socket, key);
+
+describe.concurrent("initial", () => {
+  test("fills an empty store, and needs no overlap", { timeout: 40_000 }, () =>
+    withHost({ empty: true }, async (host) => {
+      host.vendor.vendor.deleteKey(host.vendor.key.id);
+      const { id } = await host.rotate({ overlap: true });
+      const rotation = await ended(host, id);
+      expect(rotation).toMatchObject({ outcome: "done", plan: "initial" });
+      host.startLoad();
+      await until(host, "people are served", () => (host.load?.served ?? 0) > 5);
+      expect(JSON.parse(host.host.read("secrets.json"))).toMatchObject({ note: "not ours" });
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+});
+
+describe.concurrent("rehearsal", () => {
+  test("makes a key and kills it; consumers see nothing", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      const asked: string[] = [];
+      host.gateway.onRequest = (name, phase) => {
+        if (phase === "before") asked.push(name);
+      };
+      const { rotation: started } = await person(host).call("rehearse", { name: "main" });
+      const rotation = await ended(host, started.id);
+      expect(rotation).toMatchObject({ outcome: "done", plan: "rehearsal" });
+      expect(asked).not.toContain("secrets.reload");
+      expect(asked).not.toContain("agent");
+      const made = host.vendor.vendor.everyKey().filter(({ id }) => id !== host.vendor.key.id);
+      expect(made).toHaveLength(1);
+      expect(made[0]?.deletedAt).not.toBeNull();
+      await expectPromisesHold(host, rotation, "adopted");
+    }),
+  );
+
+  test("is refused where no key is there to rehearse the replacement of", { timeout: 40_000 }, () =>
+    withHost({ empty: true }, async (host) => {
+      await expect(person(host).call("rehearse", { name: "main" })).rejects.toThrow(/has no key yet/);
+      expect(adminCalls(host, "POST")).toEqual([]);
+    }),
+  );
+});
+
+describe.concurrent("what starts a rotation", () => {
+  test("--now cuts the waits of one that is open", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      const { id } = await host.rotate({ overlap: true });
+      await host.reaches("drain");
+      const { rotations } = await person(host).call("rotate", { name: "main", now: true });
+      expect(rotations).toMatchObject([{ started: false, rotation: { id } }]);
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("a request that comes twice starts one, also when that is over", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      const key = crypto.randomUUID();
+      const first = await person(host, key).call("rotate", { name: "main", now: true });
+      const second = await person(host, key).call("rotate", { name: "main", now: true });
+      const [{ rotation: started } = { rotation: undefined }] = first.rotations;
+      const rotation = await ended(host, started?.id ?? 0);
+      const third = await person(host, key).call("rotate", { name: "main", now: true });
+      expect([first, second, third].map(({ rotations }) => rotations[0]?.started)).toEqual([true, false, false]);
+      expect(new Set([first, second, third].map(({ rotations }) => rotations[0]?.rotation.id)).size).toBe(1);
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("five people at once start one", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      const all = await Promise.all(Array.from({ length: 5 }, () => person(host).call("rotate", { name: "main", now: true })));
+      expect(all.filter(({ rotations }) => rotations[0]?.started)).toHaveLength(1);
+      const rotation = await ended(host, all[0]?.rotations[0]?.rotation.id ?? 0);
+      expect(adminCalls(host, "POST")).toHaveLength(1);
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+});
+
+describe.concurrent("drain", () => {
+  test("waits for a run that began on the old key, and lets it end well", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+      let holding = false;
+      host.vendor.onRequest = async ({ path }, phase) => {
+        if (holding || !path.endsWith("/chat/completions") || phase !== "before") return;
+        holding = true;
+        await held;
+      };
+      // Its second call leaves with the key that it began with.
+      const long = fetch(`${host.gateway.http}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${GATEWAY_TOKEN}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "openclaw/main", messages: [{ role: "user", content: "2 calls: ping" }] }),
+      });
+      await until(host, "the long run has begun", () => holding);
+      host.startLoad();
+      const { id } = await host.rotate();
+      await host.reaches("drain");
+      await sleep(500);
+      expect(await view(host, id)).toMatchObject({ step: "drain", stuck: null });
+      expect(adminCalls(host, "DELETE")).toEqual([]);
+      const usesBefore = host.vendor.key.uses.length;
+      letGo();
+      expect((await long).status).toBe(200);
+      expect(host.vendor.key.uses.length).toBe(usesBefore + 2);
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("waits while the vendor sees the old key used by anybody", { timeout: 40_000 }, () =>
+    // The vendor tells whole seconds, rounded down.
+    withHost({ provider: { lastUsedPrecision: "1s", lastUsedLag: "2500ms" } }, async (host) => {
+      host.startLoad();
+      const somebody = new AbortController();
+      const using = (async () => {
+        for (; !somebody.signal.aborted; await sleep(20)) await host.vendorAccepts(host.vendor.key.secret);
+      })();
+      const { id } = await host.rotate();
+      await host.reaches("drain");
+      await sleep(3500);
+      expect(await view(host, id)).toMatchObject({ step: "drain", outcome: null });
+      expect(adminCalls(host, "DELETE")).toEqual([]);
+      somebody.abort();
+      await using;
+      await until(host, "it goes on", async () => (await view(host, id)).outcome === "done");
+      await expectPromisesHold(host, await view(host, id), "made");
+    }),
+  );
+
+  test("a wall of new runs does not keep it: only the old ones count", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad({ clients: 6, pauseMs: 0 });
+      const release = KEEP.drain(host);
+      const { id } = await host.rotate();
+      await host.reaches("drain");
+      await release();
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      expect(await events(host, "stuck")).toEqual([]);
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+});
