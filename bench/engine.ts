@@ -71,7 +71,7 @@ export async function measureEngine(options: { directory: string; rounds: number
           value: rate,
           unit: "rotations/s",
           peer: { name: "DBOS on Postgres", value: middle(({ dbosRate }) => dbosRate) },
-          note: `${commitsPerRotation} commits of ${pagesPerCommit.toFixed(1)} pages a rotation, DBOS about 12; medians of ${rounds} rounds of ${rotations}, in turns; the ratio of the pairs' medians is ${middle(({ beside }) => beside).toFixed(2)}`,
+          note: `${commitsPerRotation} commits of ${pagesPerCommit.toFixed(1)} pages a rotation; medians of ${rounds} rounds of ${rotations}, in turns; the ratio of the pairs' medians is ${middle(({ beside }) => beside).toFixed(2)}`,
         },
       );
     }

@@ -28,6 +28,7 @@ export async function hostWith(credentials: number, timing: object = {}): Promis
 /** Writes a current key of each into the ledger, as an adoption would. */
 function seed(host: Host, names: readonly string[]): void {
   const directory = openStateDirectory(host.path("state"), randomBytes);
+  directory.fingerprintKey(false);
   const db = openDatabase(directory.database, MIGRATIONS);
   const now = Date.now();
   const none = { expiresAt: null, disabledAt: null, revokeAnnouncedAt: null, revokedAt: null, leftAt: null, probedAt: null, deadAt: null };

@@ -15,7 +15,7 @@ export interface Measured {
 }
 
 /** Whether a target is met; `undefined` where there is none. */
-export function isMet({ value, target }: Measured): boolean | undefined {
+function isMet({ value, target }: Measured): boolean | undefined {
   if (target === undefined) return undefined;
   return "most" in target ? value <= target.most : value >= target.least;
 }

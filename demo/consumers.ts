@@ -7,7 +7,7 @@ import { type Load, startLoad } from "../test/support/load.ts";
 import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../test/support/openclaw.ts";
 import { screen, showing } from "./screen.ts";
 import type { Stage } from "./stage.ts";
-import type { Vendor } from "./vendor.ts";
+import { MODEL, type Vendor } from "./vendor.ts";
 
 /** The program that uses the key, and people who use that program. */
 export interface Consumer {
@@ -27,7 +27,18 @@ const STAND_IN = fileURLToPath(new URL("../test/fakes/stand-in-consumer.ts", imp
 /** A small program that reads its key from the store, and again when it is told to. */
 export async function startStandIn(stage: Stage, vendor: Vendor, secretFile: string): Promise<Consumer> {
   const socket = stage.path("app.sock");
-  const place = ["--secret", secretFile, "--field", "/openai/apiKey", "--socket", socket, "--vendor", new URL(vendor.url).origin];
+  const place = [
+    "--secret",
+    secretFile,
+    "--field",
+    "/openai/apiKey",
+    "--socket",
+    socket,
+    "--vendor",
+    new URL(vendor.url).origin,
+    "--model",
+    MODEL,
+  ];
   const { ready } = await stage.start("app", [process.execPath, STAND_IN, "serve", ...place], {
     says: "stdout",
     ready: (line) => JSON.parse(line) as { port: number },

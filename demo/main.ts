@@ -26,7 +26,7 @@ const end = Promise.withResolvers<never>();
 stopped.signal.addEventListener("abort", () => end.reject(stopped.signal.reason));
 const played = play(stage, { openclaw: options.openclaw === true });
 try {
-  const proven = await Promise.race([played, end.promise]);
+  const proven = await Promise.race([played, end.promise, stage.broken]);
   process.exitCode = proven ? 0 : 1;
   const took = `${((Date.now() - startedAt) / 1000).toFixed(0)} s`;
   screen.verdict(proven, proven ? `All of it was proven, in ${took}.` : "Not everything was proven.");

@@ -37,6 +37,7 @@ export async function play(stage: Stage, options: { readonly openclaw: boolean }
   screen.gap();
   screen.text("Four clients now use the consumer without a pause.");
   await sleep(QUIET_MS, undefined, { signal: stage.signal });
+  if (load.failed > 0) throw new Error(`the consumer does not serve: ${load.failures[0]}`);
   const rotation = await shown(rotated, ["rotate", NAME, "--now", "--wait"]);
   const servedInTime = load.served;
   await sleep(QUIET_MS, undefined, { signal: stage.signal });
@@ -70,7 +71,11 @@ async function proveServed(stage: Stage, vendor: Vendor, load: Load, afterwards:
   const byKey = await chatsByKey(vendor, stage.signal);
   const old = byKey.get(vendor.key.id) ?? 0;
   const others = [...byKey.values()].reduce((sum, count) => sum + count, 0) - old;
-  screen.proof(old > 0 && others > 0, "the vendor", `served ${old} chats with the old key, then ${others} with the new one`);
+  screen.proof(
+    old > 0 && others > 0,
+    "vendor",
+    `answered ${old} of them with the old key, ${others} with the new one; requests of rotated are among these`,
+  );
   return [load.failed === 0, enough, old > 0, others > 0];
 }
 

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 import yoctoSpinner from "yocto-spinner";
 
 /** The left column. */
-const WIDTH = 10;
+const WIDTH = 11;
 type Style = Parameters<typeof styleText>[0];
 
 /** Colours only on a terminal, and never with NO_COLOR. */

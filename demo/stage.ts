@@ -11,6 +11,12 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 /** How long a program may take to end by itself once it was asked to. */
 const END_LIMIT_MS = 5000;
 
+/** When a program that should have ended long ago is given up: a rotation with OpenClaw takes 40 s. */
+const RUN_LIMIT_MS = 180_000;
+
+/** All that the programs get of the demo's environment. */
+const INHERITED = Object.fromEntries(["PATH", "TMPDIR"].map((name) => [name, process.env[name]]));
+
 /** A program of the demo; `ready` is what it said of itself when it began to serve. */
 interface Program<T> {
   readonly pid: number | undefined;
@@ -24,10 +30,16 @@ interface Program<T> {
 export class Stage {
   readonly directory = mkdtempSync(join(tmpdir(), "rotated-demo-"));
   readonly signal: AbortSignal;
+  /** Rejects when a program that should have stayed has ended. */
+  readonly broken: Promise<never>;
+  readonly #break: (reason: Error) => void;
   readonly #ends = new AsyncDisposableStack();
 
   constructor(signal: AbortSignal, keep: boolean) {
     this.signal = signal;
+    const broken = Promise.withResolvers<never>();
+    this.broken = broken.promise;
+    this.#break = broken.reject;
     if (!keep) this.defer(() => rmSync(this.directory, { recursive: true, force: true }));
   }
 
@@ -57,11 +69,15 @@ export class Stage {
         if (said !== undefined) ready.resolve(said);
       });
     }
-    child.once("exit", (code) => ready.reject(new Error(`${name} ended with exit code ${code} before it served`)));
+    child.once("exit", (code, signal) => {
+      const ended = new Error(`${name} has ended (${signal ?? `exit code ${code}`})`);
+      ready.reject(ended);
+      if (!this.signal.aborted) this.#break(ended);
+    });
     return { ready: await ready.promise, pid: child.pid };
   }
 
-  /** Runs a program of this tree to its end. What it prints goes where the demo prints, unless it is to be given back. */
+  /** Runs a program of this tree to its end, or to the limit. What it prints goes where the demo prints, unless it is to be given back. */
   async run(
     command: readonly [string, ...string[]],
     options: { readonly env: Readonly<Record<string, string>>; readonly capture?: boolean },
@@ -71,8 +87,11 @@ export class Stage {
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
-    const [code] = (await once(child, "close")) as [number | null];
+    const timer = setTimeout(() => child.kill("SIGKILL"), RUN_LIMIT_MS);
+    const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    clearTimeout(timer);
     this.signal.throwIfAborted();
+    if (signal !== null) throw new Error(`${command.join(" ")} did not end within ${RUN_LIMIT_MS / 1000} s`);
     return { code, output };
   }
 
@@ -83,7 +102,7 @@ export class Stage {
   #spawn([file, ...args]: readonly [string, ...string[]], stdio: ("ignore" | "pipe" | "inherit")[], env: NodeJS.ProcessEnv): ChildProcess {
     this.signal.throwIfAborted();
     // In a session of its own: Ctrl-C reaches the demo alone, which ends the others in their order.
-    const child = spawn(file, args, { cwd: ROOT, stdio, detached: true, env: { PATH: process.env["PATH"], ...env } });
+    const child = spawn(file, args, { cwd: ROOT, stdio, detached: true, env: { ...INHERITED, ...env } });
     this.defer(() => end(child));
     return child;
   }

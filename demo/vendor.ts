@@ -16,6 +16,8 @@ interface Answer {
   readonly code: string | undefined;
 }
 
+/** A model that the stand-in has. */
+export const MODEL = "fake-1";
 /** As long as a short answer of a model takes on a good day. */
 const PACE = { firstMs: 25, chunkMs: 10, chunks: 3 };
 
@@ -33,7 +35,7 @@ export async function askWith(vendor: Vendor, secret: string, signal: AbortSigna
   const response = await fetch(`${vendor.url}/chat/completions`, {
     method: "POST",
     headers: { authorization: `Bearer ${secret}`, "content-type": "application/json", connection: "close" },
-    body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "ping" }] }),
+    body: JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "ping" }] }),
     signal,
   });
   const { error } = (await response.json()) as { error?: { code?: string } };

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { realClock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { AdapterError } from "./contract/errors.ts";
 import { createControl } from "./control/control.ts";
 import type { DaemonParts } from "./control/daemon-parts.ts";
 import type { Logger } from "./log.ts";
@@ -11,7 +12,7 @@ import { createEngine } from "./rotation/engine.ts";
 import { randomName } from "./rotation/labels.ts";
 import { createScheduler } from "./scheduler.ts";
 import { startServer } from "./server.ts";
-import { DatabaseError, openDatabase } from "./state/database.ts";
+import { openDatabase } from "./state/database.ts";
 import { openStateDirectory } from "./state/directory.ts";
 import { openLedger } from "./state/ledger.ts";
 import { openWorld } from "./world.ts";
@@ -27,7 +28,7 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** Puts the daemon together and starts it: the one place that knows all parts. Throws `DatabaseError`, or what the socket says. */
+/** Puts the daemon together and starts it: the one place that knows all parts. Throws `DatabaseError`, or `AdapterError` for the network and the socket. */
 export async function startDaemon(first: { config: Config; configPath: string; log: Logger; notify: Notify }): Promise<Daemon> {
   const { configPath, log, notify } = first;
   const clock = realClock;
@@ -38,14 +39,8 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const directory = openStateDirectory(config.stateDirectory, randomBytes);
   const db = openDatabase(directory.database, MIGRATIONS);
   const ledger = openLedger(db, clock);
+  const fingerprintKey = directory.fingerprintKey(ledger.credentials.all().some(({ name }) => ledger.keys.all(name).length > 0));
   const installation = ledger.installation(() => randomName(6, randomBytes));
-  if (directory.isNew && ledger.credentials.all().some(({ name }) => ledger.keys.all(name).length > 0)) {
-    db.close();
-    throw new DatabaseError(
-      `${config.stateDirectory}: fingerprint.key is missing, and the ledger has fingerprints made with it`,
-      "restore both from the same backup",
-    );
-  }
 
   const connect = (): Plugs => {
     const network = openNetwork(config.network, { log: (fields, message) => log.debug(fields, message) });
@@ -60,7 +55,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     clock,
     random: randomBytes,
     installation,
-    fingerprintKey: directory.fingerprintKey,
+    fingerprintKey,
     config: () => config,
     plugs: () => plugs,
     log,
@@ -85,7 +80,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const server = await startServer({ path: config.socket, control: createControl(parts), callers: () => config.control, log }).catch(
     (error: unknown) => {
       db.close();
-      throw error;
+      throw socketError(error);
     },
   );
 
@@ -117,6 +112,11 @@ export async function startDaemon(first: { config: Config; configPath: string; l
       }
       configLoadedAt = clock.now();
       for (const name of Object.keys(config.credentials)) ledger.know(name);
+      // What is stuck may be cured by it, and what lost its credential must say so: neither waits for its next try.
+      for (const rotation of ledger.rotations.allOpen()) {
+        const concerned = rotation.stuckReason !== null || config.credentials[rotation.credential] === undefined;
+        if (concerned && rotation.dueAt !== null) ledger.commit(rotation, { rotation: { dueAt: clock.now() } });
+      }
       scheduler.refresh();
     },
     status,
@@ -127,4 +127,11 @@ export async function startDaemon(first: { config: Config; configPath: string; l
       db.close();
     },
   };
+}
+
+/** What is wrong with the socket, with what to do about it. */
+function socketError(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const cure = "only one daemon may use a socket: stop the other one, or give `socket:` a path of its own that this account may make";
+  return new AdapterError("misconfigured", cause.message, { cause, cure });
 }

@@ -128,7 +128,7 @@ test("a key that another credential holds cannot be adopted, until that one is r
   const config = host.config(host.gateway.url);
   const { key } = host.vendor;
   host.host.write("secrets.json", JSON.stringify({ openai: { apiKey: key.secret }, other: { apiKey: key.secret } }));
-  const other = { ...config.credentials.main, store: { ...config.credentials.main.store, field: "/other/apiKey" }, consumers: [] };
+  const other = { ...config.credentials.main, store: { ...config.credentials.main.store, field: "/other/apiKey" } };
   host.host.configure({ ...config, credentials: { ...config.credentials, other } });
   await host.host.start();
   expect(await ctl("adopt", "main")).toMatchObject({ code: 0 });

@@ -49,6 +49,7 @@ test("a rotation does no more than its plan says", { timeout: 30_000 }, async ()
   expect(host.vendor.log.length, "but it asks").toBeGreaterThan(before.vendor);
   expect(host.kept()).toEqual(before.kept);
   expect(plan.findings).toEqual([]);
+  expect(plan.notes, "what a way back would do").toEqual([expect.stringMatching(/old one is made current again, and the new one deleted/)]);
 
   const printed = await rotatectl(host.host.socket, "plan", "main");
   expect(printed).toMatchObject({ code: 0, stderr: "" });
@@ -87,7 +88,7 @@ test("a rehearsal touches no store value and no consumer", { timeout: 30_000 }, 
   expect(host.liveKeys().map(({ id }) => id)).toEqual([host.vendor.key.id]);
 });
 
-test("an empty store is told, and the plan of the first key has no old one to delete", async () => {
+test("an empty store is told, and nothing is drained", async () => {
   host = await RotationHost.start({ empty: true });
   const plan = await host.host.client.call("plan", { name: "main" });
   expect(plan.plan).toBe("initial");

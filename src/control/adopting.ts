@@ -53,14 +53,14 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     return listed;
   }
 
-  function mustBeFree(name: string, provider: string, key: VendorKey): void {
+  function mustBeFree(name: string, provider: string, keyId: string): void {
     const holder = ledger.keys
-      .byVendorId(provider, key.id)
+      .byVendorId(provider, keyId)
       .find((row) => row.credential !== name && row.stage !== "dead" && ledger.credentials.get(row.credential)?.retiredAt == null);
     if (holder === undefined) return;
     throw new ControlError(
       "conflict",
-      `credential ${holder.credential} already holds ${key.id}`,
+      `credential ${holder.credential} already holds ${keyId}`,
       "give each credential a key of its own, or retire the other one",
     );
   }
@@ -83,7 +83,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       if (known?.stage === "current") return bringBack(known, actor);
 
       const found = await findKey(name, secret, keyId, call);
-      mustBeFree(name, credential.provider, found);
+      mustBeFree(name, credential.provider, found.id);
       const version = known?.version ?? `adopted-${parts.installation}-${randomName(20, parts.random)}`;
       await store.stage(version, secret, call);
       mustBeAtRest(name);
@@ -138,6 +138,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
   function bringBack(key: Key, actor: string) {
     const retired = ledger.credentials.get(key.credential)?.retiredAt != null;
     if (retired) {
+      mustBeFree(key.credential, key.provider, key.vendorId);
       ledger.record(key.credential, [{ code: "adopted", detail: { keyId: key.vendorId, actor } }], () =>
         ledger.credentials.retire(key.credential, null),
       );

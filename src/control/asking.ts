@@ -7,6 +7,10 @@ import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 
+const FIRST_KEY = "no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt";
+const WAY_BACK =
+  "if the new key is refused or a consumer cannot use it, the old one is made current again, and the new one deleted in its place";
+
 /** The operations that ask the outside world and change nothing. */
 export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
   const { ledger, clock } = parts;
@@ -77,17 +81,19 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
         await askStore(credential, signal),
         ...(await askConsumers(credential, signal)),
       ];
-      const debts = ledger.keys.live(name).filter(({ stage }) => stage === "retiring");
-      const notes = debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`);
+      const open = ledger.rotations.open(name);
+      const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
+      const notes = [
+        ...(plan.name === "initial" ? [FIRST_KEY] : [WAY_BACK]),
+        ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
+        ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
+      ];
       return {
         credential: name,
         plan: plan.name,
         effects: plan.steps.flatMap((step) => effectsOf(parts, credential, step, plan.overlapMs)),
         findings: asked.flatMap(({ findings }) => findings),
-        notes:
-          plan.name === "initial"
-            ? ["no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt", ...notes]
-            : notes,
+        notes,
       };
     },
 

@@ -62,7 +62,13 @@ function said(name: Checklist, events: readonly Event[]): string | null {
   const clauses = events.flatMap((event) =>
     event.step !== null && STEPS[event.step].checklist === name ? (CLAUSES[event.code]?.(event.detail) ?? []) : [],
   );
-  return clauses.length === 0 ? null : [...new Set(clauses)].join(", ");
+  return clauses.length === 0 ? null : [...new Set(clauses)].map(withoutRepeatedSubject).join(", ");
+}
+
+/** `key_abc idle, key_abc revoked` reads better as `key_abc idle, revoked`. */
+function withoutRepeatedSubject(clause: string, index: number, clauses: readonly string[]): string {
+  const [subject = ""] = clause.split(" ", 1);
+  return clauses[index - 1]?.startsWith(`${subject} `) ? clause.slice(subject.length + 1) : clause;
 }
 
 type Detail = Readonly<Record<string, unknown>>;

@@ -95,15 +95,15 @@ async function successorServes(context: StepContext, debt: Key): Promise<Answer 
 
   const store = await storeHolds(context);
   if (store.what !== "ours" || store.key.id !== target.id) return promoteAgain(context);
-  if ((await askVendor(context, target, secret)) === "refused") {
-    const answer = await retreat(context, "refused", {
-      code: "refused",
-      text: `the vendor refuses ${target.vendorId}`,
-      hint: "look at the key at the vendor",
-    });
-    return { ...answer, keys: [...(answer.keys ?? []), probed(context, target)] };
-  }
-  return undefined;
+  const verdict = await askVendor(context, target, secret);
+  if (verdict === "accepted") return undefined;
+  const text = `the vendor ${verdict === "refused" ? "refuses" : "does not let work"} ${target.vendorId}`;
+  const problem = { code: verdict, text, hint: "look at the key, its quota and its billing at the vendor" };
+  const answer: Answer =
+    verdict === "refused"
+      ? await retreat(context, "refused", problem)
+      : { go: "again", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem };
+  return { ...answer, keys: [...(answer.keys ?? []), probed(context, target)] };
 }
 
 function promoteAgain(context: StepContext): Answer {

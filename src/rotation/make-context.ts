@@ -40,7 +40,10 @@ export function makeContext(
     keys,
     target: byId(rotation.target),
     old: byId(rotation.old),
-    debts: keys.filter((key) => key.stage === "retiring" && key.id !== rotation.target),
+    // What consumers may have held is left to a rotation that they take part in.
+    debts: keys.filter(
+      (key) => key.stage === "retiring" && key.id !== rotation.target && !(rotation.plan.rehearsal && key.promotedAt !== null),
+    ),
     intents: ledger.keys.openIntents(credential.name),
     createCall: ledger.keys.createCall,
     openUntil: open.length === 0 ? undefined : Math.max(...open.map(({ openUntil }) => openUntil)),

@@ -5,17 +5,38 @@ import { DatabaseError } from "./database.ts";
 /** The daemon's own directory: the ledger, and the key of its fingerprints. Both belong into every backup. */
 export interface StateDirectory {
   readonly database: string;
-  /** The key under which secrets are fingerprinted. `isNew` tells whether the ledger must be without fingerprints. */
-  readonly fingerprintKey: Uint8Array;
-  readonly isNew: boolean;
+  /**
+   * The key under which secrets are fingerprinted; made when it is missing. Throws `DatabaseError` when the ledger
+   * `hasFingerprints` already: under another key they would match nothing.
+   */
+  fingerprintKey(hasFingerprints: boolean): Uint8Array;
 }
 
 /** Makes what is missing. Throws `DatabaseError` when the directory cannot be used. */
 export function openStateDirectory(path: string, random: (bytes: number) => Uint8Array): StateDirectory {
-  try {
+  return explained(path, () => {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
-    return { database: join(path, "rotated.db"), ...openKey(join(path, "fingerprint.key"), path, random) };
+    const file = join(path, "fingerprint.key");
+    return {
+      database: join(path, "rotated.db"),
+      fingerprintKey: (hasFingerprints) =>
+        explained(path, () => {
+          const found = readKey(file);
+          if (found !== undefined) return found;
+          if (!hasFingerprints) return makeKey(file, path, random);
+          throw new DatabaseError(
+            `${path}: fingerprint.key is missing, and the ledger has fingerprints made with it`,
+            "restore both from the same backup",
+          );
+        }),
+    };
+  });
+}
+
+function explained<T>(path: string, work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     if (error instanceof DatabaseError || !(error instanceof Error)) throw error;
     throw new DatabaseError(
@@ -28,24 +49,28 @@ export function openStateDirectory(path: string, random: (bytes: number) => Uint
 
 const codeOf = (error: Error) => ("code" in error ? String(error.code) : error.message);
 
-function openKey(file: string, directory: string, random: (bytes: number) => Uint8Array): { fingerprintKey: Uint8Array; isNew: boolean } {
+function readKey(file: string): Uint8Array | undefined {
   const found = readIfThere(file);
-  if (found !== undefined) {
-    if (!/^[0-9a-f]{64}\n?$/.test(found))
-      throw new DatabaseError(`${file}: not a fingerprint key`, "restore it from the backup that the ledger is from");
-    return { fingerprintKey: Buffer.from(found.trim(), "hex"), isNew: false };
-  }
-  const fingerprintKey = random(32);
+  if (found === undefined) return undefined;
+  if (/^[0-9a-f]{64}\n?$/.test(found)) return Buffer.from(found.trim(), "hex");
+  throw new DatabaseError(`${file}: not a fingerprint key`, "restore it from the backup that the ledger is from");
+}
+
+function makeKey(file: string, directory: string, random: (bytes: number) => Uint8Array): Uint8Array {
+  const key = random(32);
   const temporary = `${file}.new`;
   const fd = openSync(temporary, "w", 0o600);
-  writeSync(fd, `${Buffer.from(fingerprintKey).toString("hex")}\n`);
-  fsyncSync(fd);
-  closeSync(fd);
+  try {
+    writeSync(fd, `${Buffer.from(key).toString("hex")}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
   renameSync(temporary, file);
   const entry = openSync(directory, "r");
   fsyncSync(entry);
   closeSync(entry);
-  return { fingerprintKey, isNew: true };
+  return key;
 }
 
 function readIfThere(file: string): string | undefined {

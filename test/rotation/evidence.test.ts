@@ -37,7 +37,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
       const { id } = await host.rotate();
       const told = await stuck(host, id);
       expect(told.reason).toBe(
-        "gateway: the gateway refused to reload its secrets: models.providers.other.apiKey resolved to a non-string or empty value.",
+        "gateway: the gateway refused to reload its secrets: models.providers.other.apiKey resolved to a non-string or empty value",
       );
       expect(told.hint).toMatch(/give that setting a value/);
       expect(await view(host, id)).toMatchObject({ step: "reload", plan: "routine" });
@@ -93,13 +93,17 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     withHost({}, async (host) => {
       host.startLoad();
       // Somebody else's reload reads the file before our write, and is not over when ours comes.
-      host.gateway.secrets.settleMs = 500;
       host.vendor.onRequest = ({ method, path }, phase) => {
-        if (method === "GET" && path === "/v1/models" && phase === "handled") void host.gateway.secrets.reload();
+        if (method !== "GET" || path !== "/v1/models" || phase !== "handled") return;
+        host.vendor.onRequest = undefined;
+        host.gateway.secrets.settleMs = 4000;
+        void host.gateway.secrets.reload();
       };
       let reloads = 0;
       host.gateway.onRequest = (name, phase) => {
-        if (name === "secrets.reload" && phase === "before") reloads += 1;
+        if (name !== "secrets.reload" || phase !== "before") return;
+        reloads += 1;
+        host.gateway.secrets.settleMs = 0;
       };
       const { id } = await host.rotate();
       await host.reaches("validate");

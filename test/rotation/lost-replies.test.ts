@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../fakes/faults.ts";
 import { expectPromisesHold } from "../kill/invariants.ts";
-import { adminCalls, ended, events, SHORT_CALLS, withHost } from "./scenario.ts";
+import { adminCalls, CALL_MS, ended, events, SHORT_CALLS, withHost } from "./scenario.ts";
 
 const CREATE = { method: "POST", path: "/api_keys$" } as const;
 const REVOKE = { method: "DELETE", path: "/api_keys/" } as const;
-const CALL_MS = 600;
 
 interface Case {
   readonly name: string;
@@ -65,7 +64,7 @@ describe.concurrent("create", () => {
   );
 
   test("three calls without an answer: a person is asked, and no fourth is made", { timeout: 40_000 }, () =>
-    withHost({ timing: { ...SHORT_CALLS, callTimeout: "200ms" } }, async (host) => {
+    withHost({ timing: SHORT_CALLS }, async (host) => {
       host.vendor.faults.add({ ...CREATE, fault: { do: "hang" } });
       const { id } = await host.rotate();
       const told = await host.host.settled(id);

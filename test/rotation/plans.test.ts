@@ -4,7 +4,7 @@ import { openClient } from "../../src/cli/client.ts";
 import { expectPromisesHold } from "../kill/invariants.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
 import type { RotationHost } from "../support/rotation-host.ts";
-import { adminCalls, ended, events, KEEP, until, view, withHost } from "./scenario.ts";
+import { adminCalls, ended, events, KEEP, oldKeyTouched, until, view, withHost } from "./scenario.ts";
 
 /** A person with a request of their own; the same key is the same request. */
 const person = (host: RotationHost, key: string = crypto.randomUUID()) => openClient(host.host.socket, key);
@@ -41,6 +41,24 @@ describe.concurrent("rehearsal", () => {
       expect(made).toHaveLength(1);
       expect(made[0]?.deletedAt).not.toBeNull();
       await expectPromisesHold(host, rotation, "adopted");
+    }),
+  );
+
+  test("leaves alone what an abandoned rotation left in use", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      const release = KEEP.drain(host);
+      await host.rotate();
+      await host.reaches("drain");
+      await person(host).call("abandon", { name: "main" });
+      const { rotation: started } = await person(host).call("rehearse", { name: "main" });
+      expect(await ended(host, started.id)).toMatchObject({ outcome: "done", plan: "rehearsal" });
+      expect(oldKeyTouched(host)).toBe(false);
+      await release();
+      const { id } = await host.rotate();
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made", { started: 3 });
     }),
   );
 

@@ -5,8 +5,9 @@ import { RpcRefusal } from "../fakes/gateway/handshake.ts";
 import type { Seen } from "../fakes/openai.ts";
 import { RotationHost, type RotationHostOptions } from "../support/rotation-host.ts";
 
-/** Calls that get no answer are given up soon, so that waiting for them does not make a test long. */
-export const SHORT_CALLS = { callTimeout: "600ms" } as const;
+/** Calls that get no answer are given up soon, but not before a busy machine has sent them. */
+export const CALL_MS = 1500;
+export const SHORT_CALLS = { callTimeout: `${CALL_MS}ms` } as const;
 
 /** Does `work` with a host of its own, which is gone afterwards. */
 export async function withHost(options: RotationHostOptions, work: (host: RotationHost) => Promise<void>): Promise<void> {

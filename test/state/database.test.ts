@@ -116,20 +116,27 @@ test("a state directory that cannot be made is told", () => {
 
 test("the directory is ours alone, and the key of the fingerprints is made once", () => {
   const state = join(directory, "state");
-  const first = openStateDirectory(state, random);
-  expect(first.isNew).toBe(true);
+  const first = openStateDirectory(state, random).fingerprintKey(false);
   expect(statSync(state).mode & 0o777).toBe(0o700);
   expect(statSync(join(state, "fingerprint.key")).mode & 0o777).toBe(0o600);
   chmodSync(state, 0o755);
-  const again = openStateDirectory(state, () => new Uint8Array(32).fill(9));
-  expect(again.isNew).toBe(false);
-  expect(Buffer.from(again.fingerprintKey)).toEqual(Buffer.from(first.fingerprintKey));
+  const again = openStateDirectory(state, () => new Uint8Array(32).fill(9)).fingerprintKey(true);
+  expect(Buffer.from(again)).toEqual(Buffer.from(first));
   expect(statSync(state).mode & 0o777, "closed again").toBe(0o700);
+});
+
+test("a key that is missing beside fingerprints is told each time, and not made anew", () => {
+  for (let n = 0; n < 2; n += 1) {
+    const error = refusal(() => openStateDirectory(directory, random).fingerprintKey(true));
+    expect(error.message).toBe(`${directory}: fingerprint.key is missing, and the ledger has fingerprints made with it`);
+    expect(error.hint).toBe("restore both from the same backup");
+  }
+  expect(readdirSync(directory)).toEqual([]);
 });
 
 test("a damaged fingerprint key is told, and not replaced", () => {
   writeFileSync(join(directory, "fingerprint.key"), "half of i");
-  const error = refusal(() => openStateDirectory(directory, random));
+  const error = refusal(() => openStateDirectory(directory, random).fingerprintKey(false));
   expect(error.message).toBe(`${join(directory, "fingerprint.key")}: not a fingerprint key`);
   expect(error.hint).toBe("restore it from the backup that the ledger is from");
 });

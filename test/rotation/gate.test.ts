@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import { throughGate } from "../../src/rotation/gate.ts";
+import { disable } from "../../src/rotation/steps/disable.ts";
+import { ANSWERED, key, memoryContext, NOW, PROVEN, type Scene, scene } from "./memory-context.ts";
+
+const OTHER = { result: "contradicted", cause: "it has another value", cure: "reload it" } as const;
+const REFUSED = { result: "refused", cause: "the vendor refused it", cure: "look at it" } as const;
+
+/** All is well but for one thing; each row closes the gate by itself. `answer` is a part of what the step shall answer. */
+const CLOSED: readonly { readonly why: string; readonly but: Partial<Scene>; readonly answer: object }[] = [
+  { why: "a call is open", but: { openUntil: NOW + 700 }, answer: { go: "again", at: NOW + 700 } },
+  { why: "nothing serves in its place", but: { target: undefined }, answer: { go: "stuck", problem: { code: "gate" } } },
+  { why: "the store holds the old key", but: { stored: 1 }, answer: { go: "step", step: "promote" } },
+  { why: "the store holds nothing", but: { stored: undefined }, answer: { go: "step", step: "promote" } },
+  { why: "the store holds a stranger's value", but: { stored: 9 }, answer: { go: "step", step: "promote" } },
+  { why: "the target's secret is lost", but: { kept: [1] }, answer: { go: "plan", plan: { name: "back" } } },
+  { why: "the vendor refuses the target", but: verdict("refused"), answer: { go: "plan", plan: { name: "back" } } },
+  { why: "the target may not work", but: verdict("limited"), answer: { go: "again", problem: { code: "limited" } } },
+  { why: "the first consumer uses another value", but: consumers(OTHER, PROVEN), answer: { go: "step", step: "validate" } },
+  { why: "the last consumer uses another value", but: consumers(PROVEN, OTHER), answer: { go: "step", step: "validate" } },
+  { why: "the vendor refuses the target behind a consumer", but: consumers(PROVEN, REFUSED), answer: { go: "step", step: "validate" } },
+  {
+    why: "a consumer only answers, and the vendor saw nobody use the target",
+    but: { ...consumers(PROVEN, ANSWERED), usedAt: { old: NOW - 4000, target: 0 } },
+    answer: { go: "again", problem: { code: "unproven" } },
+  },
+  {
+    why: "a consumer is believed, and the old key is still in use",
+    but: { consumers: [{ proof: ANSWERED, acceptAnswered: true }], usedAt: { old: NOW - 50, target: 0 } },
+    answer: { go: "again", problem: { code: "notIdle" } },
+  },
+  {
+    why: "the vendor saw the target, and the old key is still in use",
+    but: { consumers: [{ proof: ANSWERED }], usedAt: { old: NOW - 50, target: NOW - 50 } },
+    answer: { go: "again", problem: { code: "notIdle" } },
+  },
+  { why: "a run from before the reload is left", but: runs([], ["agent:main:a"]), answer: { go: "again", problem: { code: "runsLeft" } } },
+  { why: "it cannot be told yet which runs are old", but: runs("tooEarly", []), answer: { go: "again", at: NOW + 20 } },
+  {
+    why: "another credential uses the key",
+    but: { others: [key(7, { credential: "second" })] },
+    answer: { go: "again", problem: { code: "sharedKey" }, keys: [{ id: 1, set: { leftAt: NOW } }] },
+  },
+  {
+    why: "another credential has it as a debt, and has not left it yet",
+    but: { others: [key(7, { credential: "second", stage: "retiring" })] },
+    answer: { go: "again", problem: { code: "sharedKey" } },
+  },
+];
+
+const NEVER_SERVED = key(1, { stage: "retiring", promotedAt: null });
+
+describe("the gate", () => {
+  test.each(["revoke", "disable"] as const)("lets a %s through when all is well, and announces it first", async (kind) => {
+    const { context, calls } = memoryContext(scene());
+    expect(await throughGate(context, kind, context.debts[0] ?? key(0))).toEqual({ passed: true });
+    expect(calls).toEqual([`announce ${kind}`, `${kind} key_1`]);
+  });
+
+  test.each(CLOSED)("is closed: $why", async ({ but, answer }) => {
+    for (const kind of ["revoke", "disable"] as const) {
+      const { context, calls } = memoryContext(scene(but));
+      expect(await throughGate(context, kind, context.debts[0] ?? key(0))).toMatchObject({ passed: false, answer });
+      expect(calls, "nothing left the process").toEqual([]);
+    }
+  });
+
+  test("another credential's debt whose own gate has passed is not in the way, and neither is a dead one", async () => {
+    const others = [key(7, { credential: "second", stage: "retiring", leftAt: NOW - 1 }), key(8, { credential: "third", stage: "dead" })];
+    const { context, calls } = memoryContext(scene({ others }));
+    expect(await throughGate(context, "revoke", context.debts[0] ?? key(0))).toEqual({ passed: true });
+    expect(calls).toContain("revoke key_1");
+  });
+
+  test("a key that never was announced to anybody needs no proof of consumers", async () => {
+    const { context, calls } = memoryContext(scene({ old: NEVER_SERVED, ...consumers(OTHER, OTHER), ...verdict("refused") }));
+    expect(await throughGate(context, "revoke", NEVER_SERVED)).toEqual({ passed: true });
+    expect(calls).toEqual(["announce revoke", "revoke key_1"]);
+  });
+
+  test.each([
+    { why: "the store holds it", but: { stored: 1 }, answer: { go: "stuck", problem: { code: "gate" } } },
+    { why: "a call is open", but: { openUntil: NOW + 700 }, answer: { go: "again" } },
+    { why: "another credential uses it", but: { others: [key(7, { credential: "second" })] }, answer: { go: "again" } },
+  ])("but is kept while $why", async ({ but, answer }) => {
+    const { context, calls } = memoryContext(scene({ old: NEVER_SERVED, ...but }));
+    expect(await throughGate(context, "revoke", NEVER_SERVED)).toMatchObject({ passed: false, answer });
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("disable", () => {
+  test("has nothing to do where the vendor cannot", async () => {
+    const { context, calls } = memoryContext(scene({ canDisable: false }));
+    expect(await disable(context)).toMatchObject({ go: "next" });
+    expect(calls).toEqual([]);
+  });
+
+  test("switches the old key off through the gate, and remembers it", async () => {
+    const { context, calls } = memoryContext(scene());
+    expect(await disable(context)).toMatchObject({ go: "again", memo: { off: [1] }, events: [{ code: "keyDisabled" }] });
+    expect(calls).toEqual(["announce disable", "disable key_1"]);
+  });
+
+  test("goes on when every consumer is fine without it", async () => {
+    const { context, calls } = memoryContext(scene({ memo: { off: [1] }, old: key(1, { stage: "retiring", disabledAt: NOW }) }));
+    expect(await disable(context)).toMatchObject({ go: "next" });
+    expect(calls).toEqual([]);
+  });
+
+  test("one consumer that is not fine: it is switched on again and seen to work, then validate decides", async () => {
+    const off = key(1, { stage: "retiring", disabledAt: NOW });
+    const failing = { ...consumers(PROVEN, REFUSED), old: off };
+    const first = memoryContext(scene({ ...failing, memo: { off: [1] } }));
+    expect(await disable(first.context)).toMatchObject({ go: "again", memo: { off: [1], failed: true }, problem: { code: "refused" } });
+    expect(first.calls).toEqual([]);
+
+    const second = memoryContext(scene({ ...failing, memo: { off: [1], failed: true } }));
+    expect(await disable(second.context)).toMatchObject({ go: "again", keys: [{ id: 1, set: { disabledAt: null } }] });
+    expect(second.calls).toEqual(["announce enable", "enable key_1"]);
+
+    const third = memoryContext(scene({ ...failing, old: key(1, { stage: "retiring" }), memo: { off: [1], failed: true } }));
+    expect(await disable(third.context)).toMatchObject({ go: "step", step: "validate" });
+    expect(third.calls).toEqual([]);
+  });
+
+  test("a key that does not work again yet is asked again, and stays off in the ledger", async () => {
+    const off = key(1, { stage: "retiring", disabledAt: NOW });
+    const verdicts = { "sk-canary-1": "refused", "sk-canary-2": "accepted" } as const;
+    const { context } = memoryContext(scene({ old: off, verdicts, memo: { off: [1], failed: true } }));
+    expect(await disable(context)).toMatchObject({ go: "again", at: NOW + 20, keys: [] });
+  });
+});
+
+function verdict(of: "refused" | "limited"): Partial<Scene> {
+  return { verdicts: { "sk-canary-1": "accepted", "sk-canary-2": of } };
+}
+
+function consumers(...proofs: readonly Scene["consumers"][number]["proof"][]): Partial<Scene> {
+  return { consumers: proofs.map((proof) => ({ proof, runs: [] })) };
+}
+
+function runs(...each: readonly (readonly string[] | "tooEarly")[]): Partial<Scene> {
+  return { consumers: each.map((left) => ({ proof: PROVEN, runs: left })) };
+}

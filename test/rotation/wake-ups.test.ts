@@ -1,0 +1,98 @@
+import { randomBytes } from "node:crypto";
+import pino from "pino";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { AdapterError } from "../../src/contract/errors.ts";
+import type { Clock } from "../../src/contract/world.ts";
+import { createEngine, type Engine } from "../../src/rotation/engine.ts";
+import { pinPlan } from "../../src/rotation/plans.ts";
+import { createScheduler } from "../../src/scheduler.ts";
+import { openDatabase } from "../../src/state/database.ts";
+import { openLedger } from "../../src/state/ledger.ts";
+
+const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
+const WAITS = [5 * SECOND, MINUTE, 15 * MINUTE];
+
+/** Engine, scheduler and ledger of a daemon whose every plug is unreachable: each turn of a rotation fails, and waits. */
+function openDaemon(names: readonly string[]) {
+  // Time goes on between any two readings.
+  let readings = 0;
+  const clock: Clock = {
+    now: () => Date.now() + readings++,
+    monotonic: () => Date.now(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    deadline: () => new AbortController().signal,
+  };
+  const ledger = openLedger(openDatabase(":memory:", new URL("../../migrations/", import.meta.url)), clock);
+  const timing = { waitsMs: WAITS, tellAfterMs: 15 * MINUTE, callTimeoutMs: SECOND };
+  const credentials = Object.fromEntries(names.map((name) => [name, { name, provider: "openai", consumers: [] }]));
+  const config = () => ({ credentials, timing }) as unknown as Config;
+  const unreachable = () => {
+    throw new AdapterError("unreachable", "nobody is there");
+  };
+  const log = pino({ level: "silent" });
+  const plugs = () => ({ provider: unreachable, store: unreachable, consumers: unreachable, consumer: unreachable });
+  const atRest = ({ credential }: { credential: string }) => scheduler.touch(credential);
+  const common = { ledger, clock, random: randomBytes, installation: "test", fingerprintKey: randomBytes(32), config, log, atRest };
+  const engine: Engine = createEngine({ ...common, plugs });
+  const scheduler = createScheduler({ ledger, engine, clock, config, log });
+  for (const name of names) ledger.know(name);
+
+  const start = (credential: string) => {
+    const plan = pinPlan("routine", { consumers: [], overlapMs: 0, preflightUntil: null, now: true });
+    const request = { trigger: "operator", actor: null, reason: null, idempotencyKey: null } as const;
+    return ledger.start({ credential, plan, ...request }).rotation;
+  };
+  return { clock, ledger, engine, scheduler, start };
+}
+
+describe("wake-ups", () => {
+  beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
+  afterEach(() => void vi.useRealTimers());
+
+  test("a rotation that falls due between two readings of the clock is not forgotten", () => {
+    const { clock, ledger, engine, start } = openDaemon(["main"]);
+    const rotation = start("main");
+    for (let ahead = 0; ahead <= 20; ahead++) {
+      ledger.commit(rotation, { rotation: { dueAt: clock.now() + ahead } });
+      expect(engine.nextDue(), `due ${ahead} ms from now`).toBeDefined();
+    }
+  });
+
+  test("one that fails is tried at each of its times, for a day", async () => {
+    const { ledger, scheduler, start } = openDaemon(["main"]);
+    const { id } = start("main");
+    scheduler.refresh();
+    await vi.advanceTimersByTimeAsync(24 * HOUR);
+    scheduler.stop();
+    // At once, after 5 s and after a minute more; then every quarter of an hour.
+    const { attempts, stuckReason, outcome } = ledger.rotation(id);
+    expect(attempts).toBeGreaterThanOrEqual(96);
+    expect(attempts).toBeLessThanOrEqual(100);
+    expect({ stuckReason, outcome }).toEqual({ stuckReason: "nobody is there", outcome: null });
+  });
+
+  test("a hundred that are due at once all get their turn, at each of their times", async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `credential-${index}`);
+    const { ledger, scheduler, start } = openDaemon(names);
+    const ids = names.map((name) => start(name).id);
+    scheduler.refresh();
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    scheduler.stop();
+    for (const id of ids) expect(ledger.rotation(id).attempts).toBeGreaterThanOrEqual(9);
+  });
+
+  test("one that was stopped for an operator's word goes on, also when the word was refused", async () => {
+    const { ledger, engine, scheduler, start } = openDaemon(["main"]);
+    const { id } = start("main");
+    const refused = engine.takeOver(id, () => {
+      // Somebody else's wake-up comes just now: it must not be the last.
+      scheduler.refresh();
+      throw new Error("conflict");
+    });
+    await expect(refused).rejects.toThrow("conflict");
+    await vi.advanceTimersByTimeAsync(SECOND);
+    scheduler.stop();
+    expect(ledger.rotation(id).attempts).toBe(1);
+  });
+});
