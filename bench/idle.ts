@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hostWith, timedStart } from "./hosts.ts";
 import { emptyNode, pidOf, residentMb, usedBy } from "./process.ts";
@@ -12,7 +13,7 @@ export async function measureMemory(): Promise<readonly Measured[]> {
   const made = await hostWith(100);
   const empty = emptyNode();
   try {
-    await made.host.start({ env: { LOG_LEVEL: "info" } });
+    await made.host.start({ env: { LOG_LEVEL: "info", ...unitEnvironment() } });
     const fresh = residentMb(pidOf(made.host.daemon));
     await made.host.client.call("pair", { consumer: "gateway" });
     await made.host.client.call("adopt", { name: "main" });
@@ -36,6 +37,13 @@ export async function measureMemory(): Promise<readonly Measured[]> {
     empty.kill("SIGKILL");
     await made.stop();
   }
+}
+
+/** The environment that the shipped unit gives the daemon: two settings of it are about memory. */
+function unitEnvironment(): Readonly<Record<string, string>> {
+  const unit = readFileSync(new URL("../systemd/rotated.service", import.meta.url), "utf8");
+  const settings = /^Environment=(.*)$/m.exec(unit)?.[1]?.split(" ") ?? [];
+  return Object.fromEntries(settings.map((setting) => [setting.slice(0, setting.indexOf("=")), setting.slice(setting.indexOf("=") + 1)]));
 }
 
 /** What ten thousand credentials cost while none is due. */

@@ -151,7 +151,7 @@ export interface RotationView {
   /** When it goes on; `null` when a person must say so, or when it is over. */
   readonly dueAt: number | null;
   readonly attempts: number;
-  readonly lastError: { readonly code: string; readonly message: string } | null;
+  readonly lastError: { readonly code: string; readonly message: string; readonly hint?: string } | null;
   readonly stuck: { readonly reason: string; readonly hint: string } | null;
   readonly outcome: Outcome | null;
   readonly endedAt: number | null;

@@ -140,8 +140,10 @@ describe("npm run demo -- --openclaw", { timeout: 300_000 }, () => {
     demo.start("--openclaw");
     await demo.says("starting OpenClaw", 120_000);
     await sleep(1000);
+    const toldAt = Date.now();
     demo.child?.kill("SIGINT");
     expect(await demo.ended(), demo.output).toBe(130);
+    expect(Date.now() - toldAt).toBeLessThan(30_000);
     expect(demo.leftovers()).toEqual([]);
   });
 });

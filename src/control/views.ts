@@ -11,13 +11,14 @@ export function keyView(key: Key, now: number): KeyView {
 
 export function rotationView(ledger: Ledger, rotation: Rotation): RotationView {
   const { id, credential, step, trigger, actor, reason, startedAt, stepSince, dueAt, attempts, outcome, endedAt } = rotation;
+  const events = ledger.events.ofRotation(id, 0);
   const vendorId = (key: number | null) => (key === null ? null : (ledger.keys.get(key)?.vendorId ?? null));
   return {
     id,
     credential,
     plan: rotation.plan.name,
     step,
-    checklist: checklist(rotation, ledger.events.ofRotation(id, 0)),
+    checklist: checklist(rotation, events),
     trigger,
     actor,
     reason,
@@ -27,11 +28,17 @@ export function rotationView(ledger: Ledger, rotation: Rotation): RotationView {
     stepSince,
     dueAt,
     attempts,
-    lastError: rotation.lastError === null ? null : { code: rotation.lastCode ?? "unknown", message: rotation.lastError },
+    lastError: rotation.lastError === null ? null : lastError(rotation.lastCode ?? "unknown", rotation.lastError, events),
     stuck: rotation.stuckReason === null ? null : { reason: rotation.stuckReason, hint: rotation.stuckHint ?? "" },
     outcome,
     endedAt,
   };
+}
+
+/** What went wrong last; its hint is in the event that told of it. */
+function lastError(code: string, message: string, events: readonly Event[]): RotationView["lastError"] {
+  const hint = events.findLast(({ detail }) => detail["text"] === message)?.detail["hint"];
+  return { code, message, ...(typeof hint === "string" && { hint }) };
 }
 
 /** Where the rotation stands in the operator's five steps, with what its history says of each. */

@@ -23,7 +23,9 @@ const UNSTUCK = { stuckReason: null, stuckHint: null } as const;
 const ENDED = { ...UNSTUCK, dueAt: null, cancelRequested: false, memo: {} } as const;
 
 function onward(rotation: Rotation, answer: Answer, timing: Timing, now: number): { patch: RotationPatch; events: EventDraft[] } {
-  const fresh = { ...UNSTUCK, dueAt: now, stepSince: now, attempts: 0, lastCode: null, lastError: null, memo: {} };
+  // Why it turned round is what a person wants to know of a way back, up to its end and after.
+  const why = rotation.plan.wayBack ? {} : { lastCode: null, lastError: null };
+  const fresh = { ...UNSTUCK, ...why, dueAt: now, stepSince: now, attempts: 0, memo: {} };
   switch (answer.go) {
     case "next": {
       const { steps } = rotation.plan;

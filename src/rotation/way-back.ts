@@ -55,7 +55,9 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
       lastError: problem.text,
     },
     keys: [...demoted, { id: old.id, set: { stage: oldStage, leftAt: null, probedAt: now } }],
-    events: [{ code: "planChanged", detail: { plan: name, why: problem.code, text: problem.text, serves: old.vendorId } }],
+    events: [
+      { code: "planChanged", detail: { plan: name, why: problem.code, text: problem.text, hint: problem.hint, serves: old.vendorId } },
+    ],
   };
 }
 

@@ -28,6 +28,8 @@ describe("an admin key", () => {
     const ran = await ctl("rotate", "main", "--now", "--wait");
     expect(ran.code).toBe(1);
     expect(ran.stderr).toMatch(/↩ discard: openai: create key: /);
+    expect(ran.stdout).toMatch(/^main: discard failed after .*: openai: create key: /);
+    expect(ran.stderr).toMatch(/rotatectl: hint: ./);
     expect(ran.stdout + ran.stderr).not.toContain("canary");
     const shown = await host.host.show("main");
     expect(shown).toMatchObject({ open: null, last: { outcome: "failed" } });

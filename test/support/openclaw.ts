@@ -148,7 +148,8 @@ async function untilReady(http: string, child: ChildProcess, output: readonly st
       () => false,
     );
     if (ready) return;
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the gateway did not start:\n${output.join("").slice(-4000)}`);
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline)
+      throw new Error(`the gateway did not start:\n${output.join("").slice(-4000)}`);
     await sleep(100);
   }
 }

@@ -53,6 +53,8 @@ export async function report(cli: Cli, options: Common, started: readonly Starte
     started.map(({ rotation }) => rotation),
   );
   if (ended.length > 0) await print(cli, options, { rotations: ended }, () => ended.map(verdict).join("\n"));
+  for (const { outcome, lastError } of ended)
+    if (outcome === "failed" && lastError?.hint !== undefined) cli.io.err(`rotatectl: hint: ${lastError.hint}`);
 }
 
 /** What became of a request to start, in one line. */
