@@ -74,7 +74,7 @@ async function proveServed(stage: Stage, vendor: Vendor, load: Load, afterwards:
   screen.proof(
     old > 0 && others > 0,
     "vendor",
-    `answered ${old} of them with the old key, ${others} with the new one; requests of rotated are among these`,
+    `answered ${old} requests with the old key and ${others} with the new one, those of rotated included`,
   );
   return [load.failed === 0, enough, old > 0, others > 0];
 }

@@ -49,7 +49,7 @@ function handleSignals(daemon: Daemon, { configPath, log, notify }: { configPath
   const reload = async () => {
     notify.reloading();
     try {
-      daemon.reconfigure(await loadConfig(configPath, PLUGS));
+      await daemon.reconfigure(await loadConfig(configPath, PLUGS));
       log.info({ config: configPath }, "configuration read again");
     } catch (error) {
       explain(error, log);

@@ -5,6 +5,7 @@ import { AdapterError } from "./contract/errors.ts";
 import { createControl } from "./control/control.ts";
 import type { DaemonParts } from "./control/daemon-parts.ts";
 import type { Logger } from "./log.ts";
+import type { Rotation } from "./model.ts";
 import { openNetwork } from "./network.ts";
 import type { Notify } from "./notify.ts";
 import { connectPlugs, type Plugs } from "./plugs.ts";
@@ -20,8 +21,8 @@ import { openWorld } from "./world.ts";
 const MIGRATIONS = new URL(import.meta.url.includes("/dist/src/") ? "../../migrations/" : "../migrations/", import.meta.url);
 
 export interface Daemon {
-  /** Takes a new configuration over; rotations go on with it at their next step. */
-  reconfigure(config: Config): void;
+  /** Takes a new configuration over; rotations go on with it at their next step. Throws when it cannot be: then the one before stays. */
+  reconfigure(config: Config): Promise<void>;
   /** One line about it, for the service manager. */
   status(): string;
   /** Parks all steps, ends the server, closes the ledger. */
@@ -96,12 +97,25 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     "ready",
   );
 
+  /** What is stuck may be cured by a new configuration, and what lost its credential must say so: neither waits for its next try. */
+  async function lookAgain({ id, credential, stuckReason }: Rotation): Promise<void> {
+    if (stuckReason === null && config.credentials[credential] !== undefined) return;
+    await engine
+      .takeOver(id, () => {
+        const rotation = ledger.rotation(id);
+        if (rotation.dueAt !== null) ledger.commit(rotation, { rotation: { dueAt: clock.now() } });
+      })
+      .catch((error: unknown) => log.warn({ err: error, credential, rotation: id }, "the rotation goes on at its next try only"));
+    scheduler.touch(credential);
+  }
+
   return {
-    reconfigure(next) {
+    async reconfigure(next) {
       if (next.stateDirectory !== config.stateDirectory || next.socket !== config.socket) {
         log.warn({}, "stateDirectory and socket are taken over at the next start only");
         next = { ...next, stateDirectory: config.stateDirectory, socket: config.socket };
       }
+      for (const name of Object.keys(next.credentials)) ledger.know(name);
       const before = config;
       config = next;
       try {
@@ -111,13 +125,8 @@ export async function startDaemon(first: { config: Config; configPath: string; l
         throw error;
       }
       configLoadedAt = clock.now();
-      for (const name of Object.keys(config.credentials)) ledger.know(name);
-      // What is stuck may be cured by it, and what lost its credential must say so: neither waits for its next try.
-      for (const rotation of ledger.rotations.allOpen()) {
-        const concerned = rotation.stuckReason !== null || config.credentials[rotation.credential] === undefined;
-        if (concerned && rotation.dueAt !== null) ledger.commit(rotation, { rotation: { dueAt: clock.now() } });
-      }
       scheduler.refresh();
+      await Promise.all(ledger.rotations.allOpen().map(lookAgain));
     },
     status,
     async stop() {
