@@ -121,7 +121,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       if (user === undefined || use === undefined)
         throw new ControlError("conflict", `no credential uses consumer ${consumer}`, "add it to a credential first");
       const plug = parts.plugs().consumer(user.name, use).consumer;
-      if (plug.pair === undefined) return { consumer, paired: true, message: "this kind of consumer needs no pairing" };
+      if (plug.pair === undefined) return { consumer, paired: true, message: `${consumer}: this kind of consumer needs no pairing` };
       return { consumer, ...(await plug.pair(within(signal, parts.config().timing.proveTimeoutMs))) };
     },
   };

@@ -13,7 +13,7 @@ const SCOPES = ["operator.admin"];
 const METHODS = ["secrets.reload", "secrets.resolve", "status", "models.probe", "agent", "agents.list", "sessions.list", "config.get"];
 
 /** As this client we work; a device token that `PAIRING` was given serves it, too. */
-export const WORKING = { id: "gateway-client", mode: "backend", version: "1", platform: process.platform } as const satisfies Client;
+const WORKING = { id: "gateway-client", mode: "backend", version: "1", platform: process.platform } as const satisfies Client;
 /** As this one we introduce ourselves: only it is given a device token (OpenClaw 2026.9.6). */
 export const PAIRING = { ...WORKING, id: "cli", mode: "cli" } as const satisfies Client;
 

@@ -8,7 +8,7 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText("after", `\nExit code 1 while something is left for you to do there.\n${examples("rotatectl pair gateway")}`)
     .action(async (consumer: string, options: Common) => {
       const reply = await cli.client.call("pair", { consumer });
-      await print(cli, options, reply, () => `${consumer}: ${reply.message}`);
+      await print(cli, options, reply, () => reply.message);
       cli.exitCode = reply.paired ? 0 : 1;
     });
 }
