@@ -103,7 +103,7 @@ test("no secret is anywhere but in the store: after everything that can go wrong
     host.vendor.faults.clear();
   }
 
-  // 401 for the admin key, a wrong CA, a foreign value, a refused reload.
+  // 401 for the admin key, a foreign value, a refused reload.
   host.host.write("credentials-admin", "sk-admin-canary-wrong");
   await ctl("rotate", "main", "--now", "--wait");
   await ctl("plan", "main");
@@ -171,7 +171,7 @@ test("no secret is anywhere but in the store: after everything that can go wrong
   }
 });
 
-/** Looks at the daemon's environment and command line, and at those of what it starts, while it runs. */
+/** Looks at the daemon's environment and command line while it runs. */
 async function sample(found: Set<string>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const pid = host.host.daemon?.pid;

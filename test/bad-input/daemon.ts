@@ -14,7 +14,7 @@ export interface Line {
   readonly code?: string;
 }
 
-export const lines = (host: Host): Line[] =>
+const lines = (host: Host): Line[] =>
   host.log
     .split("\n")
     .filter((text) => text.startsWith("{"))

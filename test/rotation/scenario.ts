@@ -107,7 +107,7 @@ function keepMethod(host: RotationHost, method: string): () => void {
   return () => void host.gateway.knobs.failing.delete(method);
 }
 
-/** What is about to write into the store is kept by an operator's pause, said while the vendor is asked about the new key. */
+/** What is about to write into the store is kept by an operator's pause, said while the vendor makes the new key. */
 function keepParked(host: RotationHost): () => Promise<void> {
   host.vendor.onRequest = async ({ method, path }, phase) => {
     if (method !== "POST" || !path.endsWith("/api_keys") || phase !== "handled") return;

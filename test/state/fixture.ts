@@ -16,7 +16,7 @@ export function memoryLedger(now = { at: NOW }): { db: Db; ledger: Ledger } {
   return { db, ledger };
 }
 
-export function routine(): PinnedPlan {
+function routine(): PinnedPlan {
   return pinPlan("routine", { consumers: [], overlapMs: 0, preflightUntil: null, now: true });
 }
 
