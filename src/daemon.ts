@@ -1,22 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { realClock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
 import { createControl } from "./control/control.ts";
 import type { DaemonParts } from "./control/daemon-parts.ts";
 import type { Logger } from "./log.ts";
 import type { Rotation } from "./model.ts";
-import { openNetwork } from "./network.ts";
 import type { Notify } from "./notify.ts";
-import { connectPlugs, type Plugs } from "./plugs.ts";
+import { connectPlugs } from "./plugs.ts";
 import { createEngine } from "./rotation/engine.ts";
 import { randomName } from "./rotation/labels.ts";
+import type { Plugs } from "./rotation/parts.ts";
 import { createScheduler } from "./scheduler.ts";
 import { startServer } from "./server.ts";
 import { openDatabase } from "./state/database.ts";
 import { openStateDirectory } from "./state/directory.ts";
 import { openLedger } from "./state/ledger.ts";
-import { openWorld } from "./world.ts";
+import { realClock } from "./world/clock.ts";
+import { openNetwork } from "./world/network.ts";
+import { openWorld } from "./world/world.ts";
 
 const MIGRATIONS = new URL(import.meta.url.includes("/dist/src/") ? "../../migrations/" : "../migrations/", import.meta.url);
 

@@ -1,19 +1,8 @@
-import type { Config, CredentialConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
-import type { Store } from "./contract/store.ts";
 import type { World } from "./contract/world.ts";
-import type { PinnedPlan } from "./model.ts";
 import { type Observe, observed } from "./observed.ts";
-import type { ConsumerPlug, ProviderPlug } from "./rotation/context.ts";
-
-/** The providers, stores and consumers of one configuration, connected when they are first asked for. */
-export interface Plugs {
-  provider(name: string): ProviderPlug;
-  store(credential: CredentialConfig): Store;
-  /** Those of the present configuration, and those that a rotation was started with. */
-  consumers(credential: CredentialConfig, pinned: PinnedPlan["consumers"]): readonly ConsumerPlug[];
-  consumer(credential: string, use: { readonly use: string; readonly settings: Readonly<Record<string, unknown>> }): ConsumerPlug;
-}
+import type { Plugs } from "./rotation/parts.ts";
 
 /** Throws `AdapterError` `misconfigured` for a name that the configuration no longer has. */
 export function connectPlugs(config: Config, world: World, observe: Observe): Plugs {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { realClock } from "../src/clock.ts";
+import { realClock } from "../src/world/clock.ts";
 
 afterEach(() => vi.useRealTimers());
 

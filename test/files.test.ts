@@ -15,11 +15,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { nameBehindTemporary } from "../src/contract/temporary.ts";
-import { realFiles } from "../src/files.ts";
+import { realFiles } from "../src/world/files.ts";
 
 const hasStrace = spawnSync("strace", ["-V"]).status === 0;
 const isRoot = process.getuid?.() === 0;
-const FILES = new URL("../src/files.ts", import.meta.url).href;
+const FILES = new URL("../src/world/files.ts", import.meta.url).href;
 
 let directory: string;
 let path: string;

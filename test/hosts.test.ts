@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isExempt, isLoopback } from "../src/hosts.ts";
+import { isExempt, isLoopback } from "../src/world/hosts.ts";
 
 it.each([
   ["http://localhost", true],

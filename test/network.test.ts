@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { NetworkConfig } from "../src/config/config.ts";
 import { Secret } from "../src/contract/secret.ts";
-import { type Network, openNetwork } from "../src/network.ts";
+import { type Network, openNetwork } from "../src/world/network.ts";
 import { makeAuthority } from "./support/authority.ts";
 import { type EchoServer, startEchoServer } from "./support/echo-server.ts";
 import { startProxy, type TestProxy } from "./support/proxy.ts";

@@ -1,6 +1,6 @@
 import { execPath } from "node:process";
 import { describe, expect, it } from "vitest";
-import { runCommand } from "../src/run.ts";
+import { runCommand } from "../src/world/run.ts";
 
 const { signal } = new AbortController();
 const sh = (script: string, stdin = "", aborted = signal) => runCommand(["/bin/sh", "-c", script], { stdin, signal: aborted });

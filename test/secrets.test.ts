@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Files } from "../src/contract/world.ts";
-import { realFiles } from "../src/files.ts";
-import { secretResolver } from "../src/secrets.ts";
+import { realFiles } from "../src/world/files.ts";
+import { secretResolver } from "../src/world/secrets.ts";
 
 let directory: string;
 beforeEach(() => {

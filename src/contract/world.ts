@@ -4,7 +4,7 @@ import type { SecretRef } from "./settings.ts";
 
 /**
  * Everything that a plug may touch outside the process, handed in, so that a test can drive it all.
- * The real one is put together in `src/world.ts`.
+ * The real one is put together in `src/world/`.
  */
 export interface World {
   readonly clock: Clock;

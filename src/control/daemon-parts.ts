@@ -1,8 +1,8 @@
 import { ControlError } from "../api.ts";
 import type { Config, CredentialConfig } from "../config/config.ts";
 import type { Clock } from "../contract/world.ts";
-import type { Plugs } from "../plugs.ts";
-import type { Engine, EngineParts } from "../rotation/engine.ts";
+import type { Engine } from "../rotation/engine.ts";
+import type { EngineParts, Plugs } from "../rotation/parts.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Ledger } from "../state/ledger.ts";
 

@@ -1,15 +1,13 @@
 import pRetry from "p-retry";
 import type { Logger } from "pino";
-import type { Config, CredentialConfig } from "../config/config.ts";
+import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
-import type { Clock } from "../contract/world.ts";
 import type { Call, Rotation } from "../model.ts";
-import type { Plugs } from "../plugs.ts";
 import { DatabaseError } from "../state/database.ts";
-import type { Ledger } from "../state/ledger.ts";
 import type { Answer } from "./context.ts";
-import { makeContext, type TurnState } from "./make-context.ts";
+import { makeContext } from "./make-context.ts";
 import { asProblem } from "./observe.ts";
+import type { EngineParts, TurnState } from "./parts.ts";
 import { QUICK, waitBefore } from "./retry.ts";
 import { STEPS } from "./steps.ts";
 import { commitOf } from "./turn.ts";
@@ -25,20 +23,6 @@ const PARKED_MS = 3_600_000;
 const LEDGER_RETRY_MS = 5000;
 /** How far behind its deadline a call may be before the engine counts as wedged. */
 const WEDGED_MS = 2000;
-
-export interface EngineParts {
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly random: (bytes: number) => Uint8Array;
-  readonly installation: string;
-  readonly fingerprintKey: Uint8Array;
-  /** The present configuration; it may be another one at each turn. */
-  readonly config: () => Config;
-  readonly plugs: () => Plugs;
-  readonly log: Logger;
-  /** A rotation came to rest: it waits, is stuck, or has ended. */
-  readonly atRest: (rotation: Rotation) => void;
-}
 
 interface Run {
   readonly abort: AbortController;

@@ -2,16 +2,8 @@ import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Call, Key, Rotation } from "../model.ts";
 import type { StepContext } from "./context.ts";
-import type { EngineParts } from "./engine.ts";
 import { newLabel } from "./labels.ts";
-
-/** What the engine watches of a running turn. */
-export interface TurnState {
-  /** Calls that were announced in this turn. */
-  announced: readonly Call[];
-  /** Calls of plugs under way, and until when (monotonic) each must have ended. */
-  readonly calls: Set<{ readonly until: number }>;
-}
+import type { EngineParts, TurnState } from "./parts.ts";
 
 /** Puts together what a step may see; `announced` fills up as the step announces its calls. */
 export function makeContext(

@@ -1,5 +1,5 @@
 import type { Timing } from "../config/config.ts";
-import type { Call, Rotation } from "../model.ts";
+import type { Call, Rotation, Step } from "../model.ts";
 import type { EventDraft } from "../state/events.ts";
 import type { Commit } from "../state/ledger.ts";
 import type { RotationPatch } from "../state/rotations.ts";
@@ -39,6 +39,7 @@ function onward(rotation: Rotation, answer: Answer, timing: Timing, now: number)
       };
     }
     case "step":
+      if (!rotation.plan.steps.includes(answer.step)) return onward(rotation, outsideThePlan(answer, timing, now), timing, now);
       return { patch: { ...fresh, step: answer.step }, events: [{ code: "planChanged", detail: { step: answer.step, why: answer.why } }] };
     case "plan":
       return { patch: { ...fresh, plan: answer.plan, step: answer.step }, events: [] };
@@ -64,6 +65,16 @@ function onward(rotation: Rotation, answer: Answer, timing: Timing, now: number)
       return { patch: { ...(tell ? stuckFor(problem) : UNSTUCK), ...attempt(rotation, problem), dueAt: answer.at, memo }, events };
     }
   }
+}
+
+/** A step that this plan does not have, because it needs no such thing: what it would cure is for a person to look at. */
+function outsideThePlan({ step, why }: { readonly step: Step; readonly why: string }, timing: Timing, now: number): Answer {
+  const hint = "look at rotatectl history, then: rotatectl retry, or abandon";
+  return {
+    go: "stuck",
+    at: now + (timing.waitsMs.at(-1) ?? 0),
+    problem: { code: "gate", text: `${why}, and this plan has no ${step}`, hint },
+  };
 }
 
 const described = (problem: Problem | undefined) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
-import { realClock } from "../../src/clock.ts";
+import { realClock } from "../../src/world/clock.ts";
 import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
 import { clock, fresh, old, scene, signal } from "./openclaw-world.ts";

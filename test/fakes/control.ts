@@ -237,7 +237,11 @@ export class FakeControl implements Control {
 
   async pair(request: { consumer: string }, ask: Ask) {
     this.#note("pair", request, ask);
-    return { consumer: request.consumer, paired: false, message: "approve the device with: openclaw devices approve 4711" };
+    return {
+      consumer: request.consumer,
+      paired: false,
+      message: `${request.consumer}: approve the device with: openclaw devices approve 4711`,
+    };
   }
 
   #note(operation: Operation, request: unknown, ask: Ask): void {

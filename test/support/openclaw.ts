@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { realpathSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
@@ -80,7 +81,8 @@ export async function makeRealGateway(
   directory: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<RealGateway> {
-  const program = join(await installPeer("openclaw"), "node_modules/openclaw/dist/index.js");
+  const installed = await installPeer("openclaw");
+  const program = join(installed, "node_modules/openclaw/dist/index.js");
   const configPath = join(directory, "openclaw.json");
   const output: string[] = [];
   let child: ChildProcess | undefined;
@@ -97,7 +99,7 @@ export async function makeRealGateway(
       await writeFile(configPath, JSON.stringify(config), { mode: 0o600 });
       before = await leftovers();
       const command = [process.execPath, program, "gateway", "run"];
-      const started = spawn(...privately(command, directory), {
+      const started = spawn(...privately(command, directory, [installed, dirname(process.execPath)]), {
         cwd: directory,
         // A group of its own: what the gateway starts ends with it.
         detached: true,
@@ -131,12 +133,14 @@ export async function makeRealGateway(
 const UNSHARE = ["--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"])];
 const mayUnshare = () => spawnSync("unshare", [...UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], { stdio: "ignore" }).status === 0;
 
-/** With a /tmp of its own in which only `directory` is to be seen, where we may make one. */
-function privately(command: readonly string[], directory: string): [string, readonly string[]] {
+/** With a /tmp of its own, where we may make one. Of the real one only `directory` is left, and the folders that are `needed`. */
+function privately(command: readonly string[], directory: string, needed: readonly string[]): [string, readonly string[]] {
   if (!mayUnshare()) return [command[0] ?? "", command.slice(1)];
-  // The descriptor keeps the directory within reach while /tmp is covered.
-  const cover = `exec 9<"$1" && mount -t tmpfs tmpfs /tmp && mkdir -p "$1" && mount -c --bind /proc/self/fd/9 "$1"`;
-  const script = `${cover} && exec 9<&- && cd "$1" && shift && exec "$@"`;
+  const kept = [directory, ...needed].map((path) => realpathSync(path)).filter((path) => path.startsWith("/tmp/"));
+  const keep = kept.map((path) => `mkdir -p '${path}' && mount --bind '/mnt/${path.slice("/tmp/".length)}' '${path}'`);
+  const script = ["mount --bind /tmp /mnt", "mount -t tmpfs tmpfs /tmp", ...keep, "umount -l /mnt", `cd "$1"`, "shift", 'exec "$@"'].join(
+    " && ",
+  );
   return ["unshare", [...UNSHARE, "sh", "-c", script, "sh", directory, ...command]];
 }
 

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { realClock } from "../../src/clock.ts";
 import type { World } from "../../src/contract/world.ts";
-import { realFiles } from "../../src/files.ts";
-import { runCommand } from "../../src/run.ts";
-import { secretResolver } from "../../src/secrets.ts";
+import { realClock } from "../../src/world/clock.ts";
+import { realFiles } from "../../src/world/files.ts";
+import { runCommand } from "../../src/world/run.ts";
+import { secretResolver } from "../../src/world/secrets.ts";
 
 /** The real world without a network, for plugs that need none. */
 export function realWorld(stateDirectory: string): World {

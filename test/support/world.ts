@@ -3,15 +3,15 @@ import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { realClock } from "../../src/clock.ts";
 import type { NetworkConfig } from "../../src/config/config.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { World } from "../../src/contract/world.ts";
-import { realFiles } from "../../src/files.ts";
-import type { DebugLog } from "../../src/http.ts";
-import { openNetwork } from "../../src/network.ts";
-import { runCommand } from "../../src/run.ts";
+import { realClock } from "../../src/world/clock.ts";
+import { realFiles } from "../../src/world/files.ts";
+import type { DebugLog } from "../../src/world/http.ts";
+import { openNetwork } from "../../src/world/network.ts";
+import { runCommand } from "../../src/world/run.ts";
 
 export const PLAIN_NETWORK: NetworkConfig = { proxy: undefined, noProxy: [], ca: [], allowHttp: false };
 

@@ -2,6 +2,9 @@ import type { Answer, StepContext } from "../context.ts";
 import { busyRuns, idleness, nameRuns, runsInMemo } from "../evidence.ts";
 import { again } from "../observe.ts";
 
+/** Runs last from seconds to hours: they are asked for less often than what changes within moments. */
+const POLLS_PER_LOOK = 10;
+
 /** Waits until the overlap is over, no run that began on a debt is left, and the vendor sees the debts idle. */
 export async function drain(context: StepContext): Promise<Answer> {
   const served = context.debts.filter((key) => key.promotedAt !== null && key.revokedAt === null);
@@ -16,7 +19,7 @@ export async function drain(context: StepContext): Promise<Answer> {
   const runs = await busyRuns(context, runsInMemo(context));
   const memo = runs === "tooEarly" ? rotation.memo : { ...rotation.memo, runs };
   const left = runs === "tooEarly" ? "it cannot be told yet" : nameRuns(runs);
-  if (left !== "") return wait(context, now + timing.pollMs, memo, "runsLeft", `runs that began on the old key: ${left}`);
+  if (left !== "") return wait(context, now + POLLS_PER_LOOK * timing.pollMs, memo, "runsLeft", `runs that began on the old key: ${left}`);
   if (now < overlapEnds) return { go: "again", at: overlapEnds, memo };
 
   for (const debt of served) {

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { errnoOf } from "./contract/file-errors.ts";
-import { temporaryName } from "./contract/temporary.ts";
-import type { FileFacts, Files } from "./contract/world.ts";
+import { errnoOf } from "../contract/file-errors.ts";
+import { temporaryName } from "../contract/temporary.ts";
+import type { FileFacts, Files } from "../contract/world.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 

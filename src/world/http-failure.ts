@@ -1,4 +1,4 @@
-import { type AdapterCode, AdapterError } from "./contract/errors.ts";
+import { type AdapterCode, AdapterError } from "../contract/errors.ts";
 
 /** Errors of the system before a connection stands: nothing was sent. */
 const NO_CONNECTION = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EADDRNOTAVAIL", "UND_ERR_CONNECT_TIMEOUT"];

@@ -2,10 +2,10 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { Agent, type Dispatcher, Pool, ProxyAgent, WebSocket as UndiciWebSocket } from "undici";
-import type { NetworkConfig } from "./config/config.ts";
-import { AdapterError } from "./contract/errors.ts";
-import type { Http } from "./contract/http.ts";
-import { Secret } from "./contract/secret.ts";
+import type { NetworkConfig } from "../config/config.ts";
+import { AdapterError } from "../contract/errors.ts";
+import type { Http } from "../contract/http.ts";
+import { Secret } from "../contract/secret.ts";
 import { isExempt, isLoopback } from "./hosts.ts";
 import { type DebugLog, makeHttp, type Route } from "./http.ts";
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import type { World } from "../contract/world.ts";
 import { realClock } from "./clock.ts";
-import type { World } from "./contract/world.ts";
 import { realFiles } from "./files.ts";
 import type { Network } from "./network.ts";
 import { runCommand } from "./run.ts";

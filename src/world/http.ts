@@ -1,7 +1,7 @@
 import { type Dispatcher, request as send } from "undici";
-import { type AdapterCode, AdapterError } from "./contract/errors.ts";
-import type { Http, HttpRequest } from "./contract/http.ts";
-import { Secret } from "./contract/secret.ts";
+import { type AdapterCode, AdapterError } from "../contract/errors.ts";
+import type { Http, HttpRequest } from "../contract/http.ts";
+import { Secret } from "../contract/secret.ts";
 import { isLoopback } from "./hosts.ts";
 import { abortReason, requestFailure } from "./http-failure.ts";
 

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { AdapterError } from "./contract/errors.ts";
-import { fileError } from "./contract/file-errors.ts";
-import { Secret } from "./contract/secret.ts";
-import type { SecretRef } from "./contract/settings.ts";
-import type { Files } from "./contract/world.ts";
+import { AdapterError } from "../contract/errors.ts";
+import { fileError } from "../contract/file-errors.ts";
+import { Secret } from "../contract/secret.ts";
+import type { SecretRef } from "../contract/settings.ts";
+import type { Files } from "../contract/world.ts";
 
 /** Where an operator puts the files that `{ credential }` names. */
 const CREDENTIALS_DIRECTORY = "/etc/rotated/credentials";

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import { AdapterError } from "./contract/errors.ts";
-import { errnoOf } from "./contract/file-errors.ts";
-import type { RunCommand } from "./contract/world.ts";
+import { AdapterError } from "../contract/errors.ts";
+import { errnoOf } from "../contract/file-errors.ts";
+import type { RunCommand } from "../contract/world.ts";
 
 /** What is kept of each output; the rest is read and dropped, so that the program does not block on it. */
 const OUTPUT_LIMIT_BYTES = 2 ** 20;

@@ -1,4 +1,4 @@
-import type { Clock } from "./contract/world.ts";
+import type { Clock } from "../contract/world.ts";
 
 /** The longest time that a timer of Node takes; a longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
