@@ -26,10 +26,7 @@ test("a credential with `every` rotates by itself, again and again, and over a r
 
   await host.host.end();
   await host.host.start();
-  const { nextAt, open } = await host.host.show("main");
-  const last = ended.at(-1)?.at ?? 0;
-  expect(open !== null || (nextAt ?? 0) >= last + 3000, "still counted from the last that was done").toBe(true);
   const after = await done(3);
-  expect((after.started[2]?.at ?? 0) - (after.ended[1]?.at ?? 0)).toBeGreaterThanOrEqual(3000);
+  expect((after.started[2]?.at ?? 0) - (after.ended[1]?.at ?? 0), "still counted from the last that was done").toBeGreaterThanOrEqual(3000);
   expect(host.liveKeys().length).toBeLessThanOrEqual(2);
 });
