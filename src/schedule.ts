@@ -17,6 +17,9 @@ export interface Past {
   readonly hasKey: boolean;
 }
 
+/** How long before its window closes a rotation is started at the latest. */
+const LAST_START_MS = 60_000;
+
 /**
  * When the next rotation of a credential is due: by its schedule, but before its key expires, not too soon after one that
  * did not end well, and inside its window. It may lie in the past: then it was missed. `undefined` without a schedule, or
@@ -30,7 +33,11 @@ export function nextRotation(credential: CredentialConfig, past: Past, timing: T
   const beforeExpiry = past.expiresAt === undefined ? undefined : past.expiresAt - credential.overlapMs - timing.drainLimitMs;
   const planned = earlier(scheduled === undefined ? undefined : scheduled + jitterMs, beforeExpiry);
   if (planned === undefined) return undefined;
-  return intoWindow(Math.max(planned, notBefore(past, timing)), credential.window);
+  const at = Math.max(planned, notBefore(past, timing));
+  const opens = intoWindow(at, credential.window);
+  if (opens === at || credential.window === undefined) return at;
+  // All that waited for the window would begin at its opening.
+  return opens + (jitterMs % Math.max(1, windowCloses(opens, credential.window) - LAST_START_MS - opens));
 }
 
 /** Missed while the daemon was down: run once, and not all credentials at the same moment. */

@@ -120,7 +120,10 @@ describe("window", () => {
 
   test("a plan is moved into it, with its jitter", () => {
     const due = next({ lastDoneAt: at("2026-11-01T12:00:00Z") }, { schedule: { every: DAY }, window: night, jitterMs: HOUR }) ?? 0;
-    expect(iso(due)).toBe("2026-11-03T01:00:00Z");
+    expect(due).toBeGreaterThan(at("2026-11-03T01:00:00Z"));
+    expect(due).toBeLessThan(at("2026-11-03T02:00:00Z"));
+    const wide = next({ lastDoneAt: at("2026-11-01T12:00:00Z") }, { schedule: { every: DAY }, window: night, jitterMs: 30 * DAY }) ?? 0;
+    expect(intoWindow(wide, night), "never past its end").toBe(wide);
   });
 
   test("closes at its end, also over midnight and daylight saving", () => {
