@@ -135,3 +135,16 @@ test("stuck: the exit code of rotate --wait is 3, with reason and cure", { timeo
   host.vendor.faults.clear();
   await endsDone();
 });
+
+test("a key that the vendor accepts and does not list: nothing is made, since it could never be seen dead", async () => {
+  host = await RotationHost.start();
+  host.vendor.vendor.lags.listMs = 3_600_000;
+  const ran = await ctl("rotate", "main", "--now", "--wait");
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toContain(`openai: the vendor accepts ${host.vendor.key.id}, but does not list it`);
+  expect(ran.stderr).toMatch(/rotatectl: hint: is it of the project/);
+  expect(host.liveKeys().map(({ id }) => id)).toEqual([host.vendor.key.id]);
+  host.vendor.vendor.lags.listMs = 0;
+  const again = await ctl("rotate", "main", "--now", "--wait");
+  expect(again.code, again.stderr).toBe(0);
+});

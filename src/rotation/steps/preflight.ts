@@ -39,9 +39,8 @@ async function look(context: StepContext): Promise<Answer> {
   const { provider } = context.provider;
   const findings: Finding[] = [...((await context.call(async (signal) => provider.preflight?.(signal))) ?? [])];
   const listed = await context.call((signal) => provider.list(signal));
-  const gone =
-    holds.what === "ours" &&
-    ((await askVendor(context, holds.key, holds.secret)) === "refused" || !listed.some(({ id }) => id === holds.key.vendorId));
+  const gone = holds.what === "ours" && (await askVendor(context, holds.key, holds.secret)) === "refused";
+  if (holds.what === "ours" && !gone && !listed.some(({ id }) => id === holds.key.vendorId)) findings.push(...unlisted(context, holds.key));
   // A consumer cannot show anything with a key that is dead.
   const current = holds.what === "ours" && !gone ? holds.secret : undefined;
   for (const plug of context.consumers) findings.push(...(await lookAt(context, plug, current)));
@@ -57,6 +56,13 @@ async function look(context: StepContext): Promise<Answer> {
   const reconciled = reconcile(context, holds);
   if (holds.what !== "ours") return { go: "next", ...reconciled };
   return onward(context, holds.key, reconciled, gone);
+}
+
+/** A key that works and is not listed could never be seen dead. A young one may only lag behind. */
+function unlisted({ provider, clock }: StepContext, key: Key): readonly Finding[] {
+  if (clock.now() < key.createdAt + provider.listLagMs) return [];
+  const message = `${provider.name}: the vendor accepts ${key.vendorId}, but does not list it`;
+  return [{ code: "unlisted", message, cure: "is it of the project, and of the account, that the provider's settings name?" }];
 }
 
 /**
