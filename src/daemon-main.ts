@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { parseArgs } from "node:util";
 import { CONSUMERS } from "../adapters/consumers/index.ts";
 import { STORES } from "../adapters/stores/index.ts";
 import { PROVIDERS } from "../providers/index.ts";
@@ -16,17 +16,32 @@ const PLUGS = { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS };
 /** How long a stop may take before the process goes anyway: nothing is lost by that. */
 const STOP_MS = 10_000;
 
-/** Runs the daemon until a signal ends it. */
-export async function main(argv: readonly string[]): Promise<void> {
-  const program = new Command("rotated")
-    .description("Rotates the API keys of LLM vendors. It is steered with rotatectl.")
-    .option("-c, --config <path>", "the configuration", "/etc/rotated/rotated.yaml")
-    .version(ownVersion(), "-v, --version")
-    .addHelpText(
-      "after",
-      "\nSignals:\n  SIGHUP   reads the configuration again; a broken one is refused\n  SIGTERM  parks all rotations and ends\n\nExample:\n  $ rotated --config ./rotated.yaml",
-    );
-  const { config: configPath } = program.parse(argv, { from: "user" }).opts<{ config: string }>();
+const HELP = `Usage: rotated [--config PATH]
+
+Rotates the API keys of LLM vendors. It is steered with rotatectl.
+
+Options:
+  -c, --config PATH  the configuration (default: /etc/rotated/rotated.yaml)
+  -v, --version      prints the version
+  -h, --help         prints this
+
+Signals:
+  SIGHUP             reads the configuration again; a broken one is refused
+  SIGTERM            parks all rotations and ends
+
+Example:
+  $ rotated --config ./rotated.yaml
+`;
+
+/** Runs the daemon until a signal ends it. An exit code is answered only where it was called wrongly. */
+export async function main(argv: readonly string[]): Promise<number | undefined> {
+  const options = readOptions(argv);
+  if (options === undefined) return 2;
+  if (options.help || options.version) {
+    process.stdout.write(options.help ? HELP : `${ownVersion()}\n`);
+    return undefined;
+  }
+  const configPath = options.config;
   const log = openLog(process.env["LOG_LEVEL"]);
   const notify = openNotify(process.env);
   // Node's own crash output would print the error as it is.
@@ -42,6 +57,22 @@ export async function main(argv: readonly string[]): Promise<void> {
     handleSignals(daemon, { configPath, log, notify });
   } catch (error) {
     process.exitCode = explain(error, log);
+  }
+  return undefined;
+}
+
+function readOptions(argv: readonly string[]) {
+  try {
+    const options = {
+      config: { type: "string", short: "c", default: "/etc/rotated/rotated.yaml" },
+      version: { type: "boolean", short: "v", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    } as const;
+    return parseArgs({ args: [...argv], options }).values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    process.stderr.write(`rotated: error: ${error.message}\nrotated: hint: see rotated --help\n`);
+    return undefined;
   }
 }
 
