@@ -21,6 +21,7 @@ export function instantConfig(names: readonly string[], stateDirectory: string):
         definition: {
           title: "instant",
           apiDocs: "",
+          supply: "create",
           listLagMs: 0,
           settings: empty,
           describe: () => ({ create: "", revoke: "" }),

@@ -11,6 +11,7 @@ import { type Settings, settings } from "./openai/settings.ts";
 export const openai = defineProvider({
   title: "OpenAI",
   apiDocs: "https://platform.openai.com/docs/api-reference/project-api-keys",
+  supply: "create",
   listLagMs: 120_000,
   lastUsed: { precisionMs: 1000, lagMs: 300_000 },
   settings,
@@ -30,7 +31,7 @@ export const openai = defineProvider({
   connect: connectOpenAi,
 });
 
-function connectOpenAi(settings: Settings, world: World): Provider {
+function connectOpenAi(settings: Settings, world: World): Provider & Required<Pick<Provider, "create">> {
   const project = `${settings.baseUrl}/organization/projects/${encodeURIComponent(settings.project)}`;
   const keyUrl = (id: string) => `${project}/api_keys/${encodeURIComponent(id)}`;
   const accountUrl = (id: string) => `${project}/service_accounts/${encodeURIComponent(id)}`;

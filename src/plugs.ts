@@ -25,7 +25,9 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
     store: ({ name, store: { use, place } }) =>
       once(`store ${name}`, () => {
         const entry = config.stores[use] ?? gone("store", use);
-        return observed(entry.definition.connect(entry.settings, place, world), { store: use, credential: name }, observe);
+        const { connect } = entry.definition;
+        if (connect === undefined) throw new AdapterError("misconfigured", `store ${use} can only be a mirror`);
+        return observed(connect(entry.settings, place, { credential: name }, world), { store: use, credential: name }, observe);
       }),
     consumer: (credential, { use, settings }) =>
       once(`consumer ${credential} ${use} ${JSON.stringify(settings)}`, () => {

@@ -46,7 +46,7 @@ export const file = defineStore({
   settings: z.strictObject({}),
   place,
   cell: (_, { path, field }) => (field === undefined ? path : `${path}#${JSON.stringify(parsePointer(field))}`),
-  connect: (_, settings, world) => connect(settings, world),
+  connect: (_, settings, _context, world) => connect(settings, world),
 });
 
 function connect({ path, field, owner, mode }: Place, world: World): Store {

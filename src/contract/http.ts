@@ -30,3 +30,27 @@ export interface HttpRequest<Reply> {
  * status is 2xx or 4xx other than 401, 403, 404 and 429. Nothing of a reply enters a message: it may hold a secret.
  */
 export type Http = <Reply>(url: string, request: HttpRequest<Reply>) => Promise<Reply>;
+
+/** A bare exchange, for a library that brings its own words: node-vault, an SDK, a sign-in client. */
+export interface ExchangeRequest {
+  /** Who asks what, for messages. */
+  readonly action: string;
+  readonly url: string;
+  readonly method: string;
+  /** On the wire as they are; they may hold secrets and are never logged. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+export interface ExchangeReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Makes one exchange by the same proxy, CA, plain-text and size rules as {@link Http}, on a connection of its own, and never retries.
+ * Any status is an answer. Throws `AdapterError` `unreachable`, `unavailable`, `timeout`, `insecure` or `malformed`, or the reason of an abort.
+ */
+export type Exchange = (request: ExchangeRequest) => Promise<ExchangeReply>;

@@ -22,6 +22,21 @@ export interface CreatedKey extends VendorKey {
   readonly secret: Secret;
 }
 
+/** What a new key shall be. */
+export interface CreateRequest {
+  readonly label: string;
+  /** The key whose rights it gets. */
+  readonly like?: VendorKey;
+  /** The secret that it shall have, which the store holds already. */
+  readonly secret?: Secret;
+}
+
+/**
+ * How a vendor's keys come to be: by a call; by a person at the vendor's console; in two fixed slots, of which the idle one
+ * is regenerated; or one value at a time, which we make ourselves and which is live when the consumer has loaded it.
+ */
+export type Supply = "create" | "intake" | "dual-slot" | "in-place";
+
 /** `limited`: a key that the vendor knows but that may not do this (scope, quota, billing). */
 export type Verdict = "accepted" | "refused" | "limited";
 
@@ -37,13 +52,21 @@ export interface Provider {
   preflight?(signal: AbortSignal): Promise<readonly Finding[]>;
 
   /**
-   * Creates a key called `label` that may do what `like` may, and no more.
+   * Creates a key called `label` that may do what `like` may, and no more: limits, scopes, expiry and tags are carried
+   * over unless a setting says otherwise, the label never is. With `secret` as its secret where the definition has `makeSecret`.
+   * A `dual-slot` vendor regenerates the slot that `like` does not stand in, and throws `misconfigured` without `like`.
    * Not idempotent: after a crash the engine looks for `label` before it calls this again.
    */
-  create(request: { label: string; like?: VendorKey }, signal: AbortSignal): Promise<CreatedKey>;
+  create?(request: CreateRequest, signal: AbortSignal): Promise<CreatedKey>;
 
   /** Every live key of the account, ours or not, through all pages. */
   list(signal: AbortSignal): Promise<readonly VendorKey[]>;
+
+  /** The secret of a key that we made and lost, where the vendor gives it back. */
+  recover?(keyId: string, signal: AbortSignal): Promise<Secret>;
+
+  /** Gives a key that a person made a name of ours, where the vendor lets a name be changed. */
+  rename?(keyId: string, label: string, signal: AbortSignal): Promise<void>;
 
   /** The key that this secret belongs to; `undefined` when that is not certain. */
   identify(secret: Secret, signal: AbortSignal): Promise<VendorKey | undefined>;
@@ -65,18 +88,43 @@ export interface Provider {
 export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> {
   readonly title: string;
   readonly apiDocs: string;
+  readonly supply: Supply;
+  /** The vendor keeps no label: after a crash a key is known as ours only by what appeared since the intent. */
+  readonly unlabelled?: true;
+  /** How many keys can exist at once, where they are so few that a rotation must look for room: two per user, say. */
+  readonly places?: number;
   /** How long a key just created may be missing from `list`. */
   readonly listLagMs: number;
   /** How exact `lastUsedAt` is, and how late; left out by vendors that do not tell. */
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
+  /** Where the vendor takes a secret of ours: it is staged in the store before `create` is called. */
+  makeSecret?(random: (bytes: number) => Uint8Array): Secret;
+  /** What a person does who makes a key by hand: where, and with which settings. For vendors of the supply `intake`. */
+  intake?(settings: z.output<Settings>): { readonly url: string; readonly steps: readonly string[] };
   /** Strict: an unknown setting is an error, and the descriptions are the docs. */
   readonly settings: Settings;
   /** What each call of a rotation does at this vendor, for `rotatectl plan`. One clause each. */
-  describe(settings: z.output<Settings>): { readonly create: string; readonly revoke: string; readonly keyLifetimeMs?: number };
+  describe(settings: z.output<Settings>): Description;
   connect(settings: z.output<Settings>, world: World): Provider;
 }
 
+/** What a rotation does at a vendor, in clauses for people, and how long its keys live. */
+export interface Description {
+  readonly create: string;
+  readonly revoke: string;
+  /** What revoke leaves behind or lets somebody undo, where that is not nothing. */
+  readonly afterRevoke?: string;
+  readonly keyLifetimeMs?: number;
+}
+
+/** A definition whose client is known to have more than the contract demands of every vendor. */
+type Defined<Settings extends z.ZodObject, Connected extends Provider> = Omit<ProviderDefinition<Settings>, "connect"> & {
+  connect(settings: z.output<Settings>, world: World): Connected;
+};
+
 /** Ties a definition's settings and its client together for the compiler. */
-export function defineProvider<Settings extends z.ZodObject>(definition: ProviderDefinition<Settings>): ProviderDefinition<Settings> {
+export function defineProvider<Settings extends z.ZodObject, Connected extends Provider>(
+  definition: Defined<Settings, Connected>,
+): Defined<Settings, Connected> {
   return definition;
 }

@@ -2,19 +2,23 @@ import ms from "ms";
 import { z } from "zod";
 
 /** Where a secret is found; never the secret itself. */
-export type SecretRef = { readonly credential: string } | { readonly file: string } | { readonly env: string };
+export type SecretRef = { readonly credential: string } | { readonly file: string } | { readonly store: string } | { readonly env: string };
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "letters, digits, dot, dash and underscore only");
 
-/** A reference to a secret: a systemd credential, a file, or (with a warning) an environment variable. */
+/** A reference to a secret: a systemd credential, a file, a credential that rotated rotates itself, or (with a warning) an environment variable. */
 export function secretRef() {
   return z.union(
     [
       z.strictObject({ credential: name.describe("a file of the credentials directory") }),
       z.strictObject({ file: z.string().startsWith("/", "an absolute path").describe("a file that holds nothing but the secret") }),
+      z.strictObject({ store: name.describe("a credential of this configuration: the value is read from its primary store") }),
       z.strictObject({ env: z.string().min(1).describe("a variable of the daemon's environment; its whole process can read it") }),
     ],
-    { error: "a secret is given as a reference: { credential: NAME }, { file: /PATH } or { env: NAME }, never as the value" },
+    {
+      error:
+        "a secret is given as a reference: { credential: NAME }, { file: /PATH }, { store: NAME } or { env: NAME }, never as the value",
+    },
   );
 }
 

@@ -29,7 +29,24 @@ export interface Store {
   discard(version: string, signal: AbortSignal): Promise<void>;
 }
 
-/** What a file in `adapters/stores/` exports. */
+/**
+ * A further place that gets a copy of the current value. It has no keep. Same rules as {@link Store}.
+ */
+export interface Mirror {
+  /** Shows that a write would work, without leaving anything behind. Throws what would go wrong. */
+  preflight(signal: AbortSignal): Promise<void>;
+
+  /** The value that its readers get; `undefined` only when there is none. */
+  read(signal: AbortSignal): Promise<Secret | undefined>;
+
+  /**
+   * Puts `secret` in the place of `over` (`undefined`: of nothing). Does nothing when `secret` is there already. Anything
+   * else there is a stranger's: throws `foreign` and changes nothing.
+   */
+  write(secret: Secret, over: Secret | undefined, signal: AbortSignal): Promise<void>;
+}
+
+/** What a file in `adapters/stores/` exports. It can be a primary store, a mirror, or both. */
 export interface StoreDefinition<Settings extends z.ZodObject = z.ZodObject, Place extends z.ZodObject = z.ZodObject> {
   readonly title: string;
   /** Strict, described settings of the store itself (under `stores:`). */
@@ -38,11 +55,22 @@ export interface StoreDefinition<Settings extends z.ZodObject = z.ZodObject, Pla
   readonly place: Place;
   /** A text that is equal for two places that are the same cell: two credentials may not share one. */
   cell(settings: z.output<Settings>, place: z.output<Place>): string;
-  connect(settings: z.output<Settings>, place: z.output<Place>, world: World): Store;
+  /** As a primary store. Left out by what can only be a mirror. An SDK is imported when it is first needed, not here. */
+  connect?(settings: z.output<Settings>, place: z.output<Place>, context: StoreContext, world: World): Store;
+  /** As a mirror. Left out by what can only be a primary store. */
+  mirror?(settings: z.output<Settings>, place: z.output<Place>, context: StoreContext, world: World): Mirror;
+  /** What people should know before a rotation writes there, for `rotatectl plan`. One clause each. */
+  describe?(settings: z.output<Settings>, place: z.output<Place>): readonly string[];
 }
 
-export function defineStore<Settings extends z.ZodObject, Place extends z.ZodObject>(
-  definition: StoreDefinition<Settings, Place>,
-): StoreDefinition<Settings, Place> {
+/** Whose value it is: stores keep it beside the value for people, and in the names of their keep. */
+export interface StoreContext {
+  readonly credential: string;
+}
+
+/** Ties a definition's settings, place and clients together for the compiler. */
+export function defineStore<Settings extends z.ZodObject, Place extends z.ZodObject, Definition extends StoreDefinition<Settings, Place>>(
+  definition: Definition & { readonly settings: Settings; readonly place: Place } & StoreDefinition<Settings, Place>,
+): Definition {
   return definition;
 }

@@ -1,4 +1,4 @@
-import type { Http } from "./http.ts";
+import type { Exchange, Http } from "./http.ts";
 import type { Secret } from "./secret.ts";
 import type { SecretRef } from "./settings.ts";
 
@@ -11,6 +11,8 @@ export interface World {
   /** Unpredictable bytes. */
   readonly random: (bytes: number) => Uint8Array;
   readonly http: Http;
+  /** For libraries that speak HTTP themselves. */
+  readonly exchange: Exchange;
   readonly files: Files;
   /** Opens a WebSocket through the configured proxy and CAs. Refuses `ws:` off loopback unless plain text is allowed. */
   readonly openWebSocket: (url: string) => WebSocket;

@@ -1,6 +1,6 @@
 import { type Dispatcher, request as send } from "undici";
 import { type AdapterCode, AdapterError } from "../contract/errors.ts";
-import type { Http, HttpRequest } from "../contract/http.ts";
+import type { Exchange, ExchangeReply, ExchangeRequest, Http, HttpRequest } from "../contract/http.ts";
 import { Secret } from "../contract/secret.ts";
 import { isLoopback } from "./hosts.ts";
 import { abortReason, requestFailure } from "./http-failure.ts";
@@ -24,40 +24,57 @@ interface Options {
 
 interface Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly headers: Readonly<Record<string, string>>;
   /** `undefined` when it is no JSON. */
   readonly body: unknown;
 }
 
 /** Makes the one client for all outbound requests; what it promises is said at `Http`. Redirects are not followed. */
-export function makeHttp({ route, allowHttp, log }: Options): Http {
-  return async (address, request) => {
-    const url = new URL(address);
+export function makeHttp(exchange: Exchange): Http {
+  return async (url, request) => {
+    const { action, method, body, signal } = request;
+    const text = body === undefined ? {} : { body: JSON.stringify(body) };
+    const reply = await exchange({ action, url, method, headers: wireHeaders(request), ...text, signal });
+    return check({ ...reply, body: parse(Buffer.from(reply.body).toString("utf8")) }, request);
+  };
+}
+
+/** Makes what {@link makeHttp} and foreign clients send their requests through; what it promises is said at `Exchange`. */
+export function makeExchange({ route, allowHttp, log }: Options): Exchange {
+  return async (request) => {
+    const { action, signal } = request;
+    const url = new URL(request.url);
     if (url.protocol === "http:" && !allowHttp && !isLoopback(url)) {
-      throw new AdapterError("insecure", `${request.action}: plain http to ${url.host}`);
+      throw new AdapterError("insecure", `${action}: plain http to ${url.host}`);
     }
-    if (request.signal.aborted) throw abortReason(request.signal, request.action);
+    if (signal.aborted) throw abortReason(signal, action);
     const { dispatcher, viaProxy } = route(url);
     const startedAt = performance.now();
     let status: number | undefined;
     try {
-      const answer = await exchange(url, request, dispatcher);
-      status = answer.status;
-      return check(answer, request);
+      const reply = await exchangeOnce(url, request, dispatcher);
+      status = reply.status;
+      return reply;
     } catch (error) {
-      throw requestFailure(error, request.action, { signal: request.signal, viaProxy });
+      throw requestFailure(error, action, { signal, viaProxy });
     } finally {
       const durationMs = Math.round(performance.now() - startedAt);
-      log?.({ action: request.action, method: request.method, url: withoutValues(url), status, durationMs }, "request");
+      log?.({ action, method: request.method, url: withoutValues(url), status, durationMs }, "request");
     }
   };
 }
 
-async function exchange(url: URL, request: HttpRequest<unknown>, dispatcher: Dispatcher): Promise<Answer> {
-  const { method, body, signal } = request;
-  const text = body === undefined ? null : JSON.stringify(body);
-  const response = await send(url, { dispatcher, method, headers: wireHeaders(request), body: text, signal });
-  return { status: response.statusCode, headers: response.headers, body: parse(await readLimited(response.body, request.action)) };
+async function exchangeOnce(url: URL, request: ExchangeRequest, dispatcher: Dispatcher): Promise<ExchangeReply> {
+  const { method, headers, body, signal } = request;
+  const options = { dispatcher, method: method as Dispatcher.HttpMethod, headers, body: body ?? null, signal };
+  const response = await send(url, options);
+  return { status: response.statusCode, headers: single(response.headers), body: await readLimited(response.body, request.action) };
+}
+
+function single(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]),
+  );
 }
 
 function check<Reply>({ status, headers, body }: Answer, { action, reply, refusal }: HttpRequest<Reply>): Reply {
@@ -106,7 +123,7 @@ function wireHeaders({ headers, bearer, body }: HttpRequest<unknown>): Record<st
   return wire;
 }
 
-async function readLimited(body: AsyncIterable<Uint8Array>, action: string): Promise<string> {
+async function readLimited(body: AsyncIterable<Uint8Array>, action: string): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of body) {
@@ -114,7 +131,7 @@ async function readLimited(body: AsyncIterable<Uint8Array>, action: string): Pro
     if (size > MAX_REPLY_BYTES) throw new AdapterError("malformed", `${action}: the answer is larger than ${MAX_REPLY_BYTES} bytes`);
     parts.push(part);
   }
-  return Buffer.concat(parts).toString("utf8");
+  return Buffer.concat(parts);
 }
 
 function parse(text: string): unknown {
@@ -127,9 +144,9 @@ function parse(text: string): unknown {
 
 /** `Retry-After` is in seconds, or a date: that one is read against the answer's own `Date`, not against our clock. */
 function retryAfter(headers: Answer["headers"]): number | undefined {
-  const wish = String(headers["retry-after"] ?? "");
+  const wish = headers["retry-after"] ?? "";
   if (/^\d+(\.\d+)?$/.test(wish)) return Math.ceil(Number(wish) * 1000);
-  const waitMs = Date.parse(wish) - Date.parse(String(headers["date"] ?? ""));
+  const waitMs = Date.parse(wish) - Date.parse(headers["date"] ?? "");
   return Number.isNaN(waitMs) ? undefined : Math.max(0, waitMs);
 }
 

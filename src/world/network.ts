@@ -4,14 +4,15 @@ import { createSecureContext, getCACertificates, type SecureContext } from "node
 import { Agent, type Dispatcher, Pool, ProxyAgent, WebSocket as UndiciWebSocket } from "undici";
 import type { NetworkConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
-import type { Http } from "../contract/http.ts";
+import type { Exchange, Http } from "../contract/http.ts";
 import { Secret } from "../contract/secret.ts";
 import { isExempt, isLoopback } from "./hosts.ts";
-import { type DebugLog, makeHttp, type Route } from "./http.ts";
+import { type DebugLog, makeExchange, makeHttp, type Route } from "./http.ts";
 
 /** All ways out of this process. */
 export interface Network {
   readonly http: Http;
+  readonly exchange: Exchange;
   /** Opens a WebSocket by the same proxy, CA and plain-text rules as `http`; throws `insecure` for plain text off loopback. */
   readonly openWebSocket: (url: string) => WebSocket;
   /** Breaks the requests that are still on their way. A WebSocket is its owner's to close. */
@@ -37,9 +38,11 @@ export function openNetwork(config: NetworkConfig, { log }: { readonly log?: Deb
     };
   };
   const routeSocket = routeVia(proxy?.tunnel);
+  const exchange = makeExchange({ route: routeVia(proxy?.forward), allowHttp: config.allowHttp, ...(log && { log }) });
 
   return {
-    http: makeHttp({ route: routeVia(proxy?.forward), allowHttp: config.allowHttp, ...(log && { log }) }),
+    http: makeHttp(exchange),
+    exchange,
     openWebSocket(address) {
       const url = new URL(address);
       if (["ws:", "http:"].includes(url.protocol) && !config.allowHttp && !isLoopback(url)) {

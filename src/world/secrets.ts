@@ -11,6 +11,8 @@ const CREDENTIALS_DIRECTORY = "/etc/rotated/credentials";
 interface Sources {
   readonly files: Files;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The value of a credential of the configuration; left out where there is none, as in a check without a daemon. */
+  readonly store?: (credential: string) => Promise<Secret>;
   /** Where credentials lie when systemd hands in none. */
   readonly credentialsDirectory?: string;
 }
@@ -19,10 +21,11 @@ interface Sources {
  * Finds the secret behind a reference, anew at each call. One line end at its end is not part of it. Throws
  * `AdapterError`: `misconfigured` for one that is missing or empty, `denied` for one that we may not read or that everybody may.
  */
-export function secretResolver({ files, env, credentialsDirectory = CREDENTIALS_DIRECTORY }: Sources) {
+export function secretResolver({ files, env, store, credentialsDirectory = CREDENTIALS_DIRECTORY }: Sources) {
   return async (reference: SecretRef): Promise<Secret> => {
     if ("env" in reference) return fromEnvironment(env, reference.env);
     if ("file" in reference) return fromFile(files, [reference.file], `file ${reference.file}`, makeFile(reference.file));
+    if ("store" in reference) return (store ?? noStore)(reference.store);
     return fromCredential(reference.credential);
   };
 
@@ -39,6 +42,10 @@ export function secretResolver({ files, env, credentialsDirectory = CREDENTIALS_
       `${makeFile(source)}, then restart rotated: systemd hands credentials in at start`,
     );
   }
+}
+
+function noStore(name: string): never {
+  throw new AdapterError("misconfigured", `read secret: credential "${name}" of the configuration: only the daemon can read it`);
 }
 
 function fromEnvironment(env: Sources["env"], name: string): Secret {

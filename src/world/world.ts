@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Secret } from "../contract/secret.ts";
 import type { World } from "../contract/world.ts";
 import { realClock } from "./clock.ts";
 import { realFiles } from "./files.ts";
@@ -7,15 +8,20 @@ import { runCommand } from "./run.ts";
 import { secretResolver } from "./secrets.ts";
 
 /** The real world, as plugs see it. */
-export function openWorld({ http, openWebSocket }: Pick<Network, "http" | "openWebSocket">, stateDirectory: string): World {
+export function openWorld(
+  { http, exchange, openWebSocket }: Pick<Network, "http" | "exchange" | "openWebSocket">,
+  stateDirectory: string,
+  store?: (credential: string) => Promise<Secret>,
+): World {
   return {
     clock: realClock,
     random: randomBytes,
     http,
+    exchange,
     openWebSocket,
     files: realFiles,
     run: runCommand,
-    secret: secretResolver({ files: realFiles, env: process.env }),
+    secret: secretResolver({ files: realFiles, env: process.env, ...(store && { store }) }),
     stateDirectory,
   };
 }

@@ -34,7 +34,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const store = (place: Record<string, unknown> = {}) => file.connect({}, file.place.parse({ path, ...place }), world);
+const store = (place: Record<string, unknown> = {}) =>
+  file.connect({}, file.place.parse({ path, ...place }), { credential: "prod" }, world);
 
 async function put(place: Record<string, unknown>, over?: string): Promise<void> {
   await store(place).stage("v1", new Secret(canary), signal);

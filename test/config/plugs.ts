@@ -12,6 +12,7 @@ function unused(): never {
 const acme = defineProvider({
   title: "Acme",
   apiDocs: "https://example.com/acme",
+  supply: "create",
   listLagMs: 120_000,
   lastUsed: { precisionMs: 60_000, lagMs: 300_000 },
   settings: z.strictObject({
@@ -34,6 +35,7 @@ const acme = defineProvider({
 const plain = defineProvider({
   title: "Plain",
   apiDocs: "https://example.com/plain",
+  supply: "create",
   listLagMs: 0,
   settings: z.strictObject({}),
   describe: () => ({ create: "makes a key", revoke: "deletes it" }),

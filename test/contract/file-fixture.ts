@@ -22,7 +22,12 @@ async function open(json: boolean): Promise<OpenStore> {
   const path = (cell: Cell) => join(directory, json ? "secrets.json" : cell);
   if (json) await writeFile(path("first"), REST, { mode: 0o600 });
   const connect = (cell: Cell, files: Files = world.files) =>
-    file.connect({}, file.place.parse({ path: path(cell), ...(json ? { field: FIELDS[cell] } : {}) }), { ...world, files });
+    file.connect(
+      {},
+      file.place.parse({ path: path(cell), ...(json ? { field: FIELDS[cell] } : {}) }),
+      { credential: cell },
+      { ...world, files },
+    );
 
   async function seen(cell: Cell): Promise<string | undefined> {
     const text = await world.files.read(path(cell));

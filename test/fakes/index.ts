@@ -1,4 +1,5 @@
 import type { ProviderName } from "../../providers/index.ts";
+import type { Secret } from "../../src/contract/secret.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
 
@@ -8,14 +9,21 @@ export interface FakeVendor {
   readonly variants: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** What the settings' `{ credential: NAME }` mean. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Status of a consumer's live request with this secret. */
+  /** Status of a consumer's live request with this secret: 200 while the key works. */
   use(secret: string): Promise<number>;
   /** Ids of all keys that work. */
-  liveKeys(): readonly string[];
-  /** Makes keys that are not ours, so that a listing has several pages. */
-  addStrangers(count: number): void;
+  liveKeys(): readonly string[] | Promise<readonly string[]>;
+  /** Makes keys that are not ours, so that a listing has several pages; none where the vendor has no room for any. */
+  addStrangers(count: number): void | Promise<void>;
+  /** What a person does at the console of a vendor that has no create. */
+  makeKey?(name: string): Promise<{ readonly id: string; readonly secret: Secret }>;
+  /** Makes room for two keys, at vendors where a few fill the account. */
+  makeRoom?(): void | Promise<void>;
   /** Makes the vendor know the key but let it do nothing. */
-  exhaust(keyId: string): void;
+  exhaust(keyId: string): void | Promise<void>;
+  /** Which requests make a key, and which revoke one, for faults. */
+  readonly createCall?: Pick<FaultRule, "method" | "path">;
+  readonly revokeCall: Pick<FaultRule, "method" | "path">;
   addFault(rule: FaultRule): void;
   requests(): number;
   connections(): number;

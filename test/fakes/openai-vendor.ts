@@ -33,6 +33,8 @@ export async function fakeOpenAiVendor(): Promise<FakeVendor> {
     exhaust(keyId) {
       vendor.key(keyId).outOfQuota = true;
     },
+    createCall: { method: "POST" },
+    revokeCall: { method: "DELETE" },
     addFault: (rule) => fake.faults.add(rule),
     requests: () => fake.log.length,
     connections: () => fake.connections,

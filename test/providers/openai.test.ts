@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openai } from "../../providers/openai.ts";
-import type { Provider } from "../../src/contract/provider.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { Fault } from "../fakes/faults.ts";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
@@ -10,8 +9,8 @@ const signal = new AbortController().signal;
 const adminKey = { credential: "admin" };
 let fake: FakeOpenAi;
 let world: TestWorld;
-let perKey: Provider;
-let shared: Provider;
+let perKey: ReturnType<typeof openai.connect>;
+let shared: ReturnType<typeof openai.connect>;
 
 beforeAll(async () => {
   fake = await startFakeOpenAi();
@@ -27,7 +26,7 @@ afterAll(async () => {
   await fake.close();
 });
 
-function connect(settings: Readonly<Record<string, unknown>>): Provider {
+function connect(settings: Readonly<Record<string, unknown>>): ReturnType<typeof openai.connect> {
   return openai.connect(openai.settings.parse({ project: fake.vendor.project, adminKey, baseUrl: fake.url, ...settings }), world);
 }
 

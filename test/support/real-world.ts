@@ -11,6 +11,7 @@ export function realWorld(stateDirectory: string): World {
     clock: realClock,
     random: randomBytes,
     http: () => Promise.reject(new Error("no HTTP in this test")),
+    exchange: () => Promise.reject(new Error("no HTTP in this test")),
     files: realFiles,
     openWebSocket: () => {
       throw new Error("no WebSocket in this test");

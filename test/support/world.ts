@@ -34,6 +34,7 @@ export async function testWorld(
     clock: realClock,
     random: randomBytes,
     http: network.http,
+    exchange: network.exchange,
     files: realFiles,
     openWebSocket: network.openWebSocket,
     run: runCommand,

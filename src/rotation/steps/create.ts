@@ -27,6 +27,8 @@ export async function create(context: StepContext): Promise<Answer> {
   // A key whose secret cannot be kept is a key lost: the store is asked once more right before.
   await context.call((signal) => context.store.preflight(signal));
   const { provider } = context.provider;
+  const make = provider.create?.bind(provider);
+  if (make === undefined) throw new Error(`${context.provider.name} creates no keys`);
   const like =
     context.old === undefined
       ? undefined
@@ -35,7 +37,7 @@ export async function create(context: StepContext): Promise<Answer> {
   await context.announce({ kind: "create", label });
   let made: CreatedKey;
   try {
-    made = await context.call((signal) => provider.create({ label, ...(like === undefined ? {} : { like }) }, signal));
+    made = await context.call((signal) => make({ label, ...(like === undefined ? {} : { like }) }, signal));
   } catch (error) {
     return notMade(context, label, error);
   }
