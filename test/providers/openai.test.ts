@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openai } from "../../providers/openai.ts";
+import type { Provider } from "../../src/contract/provider.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { Fault } from "../fakes/faults.ts";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
