@@ -1,6 +1,6 @@
 /**
- * Installs the real programs that the tests run against. Each is a package of its own under test/peers/, so that the
- * root install stays small; it is installed once per lock file into a cache outside the tree.
+ * Installs the real programs that the tests run against. Each has a folder under test/peers/ with all its versions pinned: an npm
+ * package, or the requirements of a Python environment. It is installed once per list of versions into a cache outside the tree.
  *
  *     node scripts/peers.ts openclaw     prints the folder
  */
@@ -16,13 +16,14 @@ const PEERS = fileURLToPath(new URL("../test/peers/", import.meta.url));
 
 /** The folder of an installed peer. Takes no time when it is there; two installs at once do not disturb each other. */
 export async function installPeer(name: string, signal?: AbortSignal): Promise<string> {
-  const folder = await peerFolder(name);
+  const recipe = (await exists(join(PEERS, name, PYTHON.pins))) ? PYTHON : NPM;
+  const folder = await peerFolder(name, recipe);
   if (await exists(folder)) return folder;
   await mkdir(dirname(folder), { recursive: true });
   const draft = await mkdtemp(`${folder}.draft-`);
   try {
-    for (const file of ["package.json", "package-lock.json"]) await copyFile(join(PEERS, name, file), join(draft, file));
-    await npm(draft, signal, "ci", "--no-audit", "--no-fund", "--loglevel=error");
+    for (const file of recipe.files) await copyFile(join(PEERS, name, file), join(draft, file));
+    await recipe.install(draft, signal);
     await rename(draft, folder);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
@@ -32,18 +33,46 @@ export async function installPeer(name: string, signal?: AbortSignal): Promise<s
   return folder;
 }
 
+/** How a kind of peer is pinned and installed. */
+interface Recipe {
+  /** The file that fixes all versions. */
+  readonly pins: string;
+  readonly files: readonly string[];
+  install(folder: string, signal: AbortSignal | undefined): Promise<unknown>;
+}
+
+const NPM: Recipe = {
+  pins: "package-lock.json",
+  files: ["package.json", "package-lock.json"],
+  install(cwd, signal) {
+    // OpenClaw's own install script refuses an older Node than 24, so this process's Node comes first.
+    const env = { ...process.env, PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter) };
+    return run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd, env, signal });
+  },
+};
+
+const PYTHON: Recipe = {
+  pins: "requirements.txt",
+  files: ["requirements.txt"],
+  async install(cwd, signal) {
+    await run("python3", ["-m", "venv", "env"], { cwd, signal });
+    // Called as a module: the scripts of an environment name the folder in which it was made, and this one is renamed.
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", "requirements.txt"];
+    await run(join(cwd, "env/bin/python3"), pip, { cwd, signal });
+  },
+};
+
+function run(command: string, args: readonly string[], options: { cwd: string; env?: NodeJS.ProcessEnv; signal: AbortSignal | undefined }) {
+  const { signal, ...rest } = options;
+  return promisify(execFile)(command, args, { ...rest, maxBuffer: 1 << 26, ...(signal && { signal }) });
+}
+
 /** Where a peer is, or will be. */
-async function peerFolder(name: string): Promise<string> {
-  const lock = await readFile(join(PEERS, name, "package-lock.json"));
+async function peerFolder(name: string, { pins }: Recipe): Promise<string> {
+  const lock = await readFile(join(PEERS, name, pins));
   const hash = createHash("sha256").update(lock).digest("hex").slice(0, 16);
   const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   return join(cache, "rotated-peers", `${name}-${hash}`);
-}
-
-/** OpenClaw's own install script refuses an older Node than 24, so this process's Node comes first. */
-async function npm(cwd: string, signal: AbortSignal | undefined, ...args: readonly string[]): Promise<void> {
-  const env = { ...process.env, PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter) };
-  await promisify(execFile)("npm", args, { cwd, env, maxBuffer: 1 << 26, ...(signal && { signal }) });
 }
 
 async function exists(path: string): Promise<boolean> {
