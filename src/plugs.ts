@@ -20,7 +20,9 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
       once(`provider ${name}`, () => {
         const entry = config.providers[name] ?? gone("provider", name);
         const provider = observed(entry.definition.connect(entry.settings, world), { provider: name }, observe);
-        return { name, provider, listLagMs: entry.listLagMs, ...(entry.lastUsed === undefined ? {} : { lastUsed: entry.lastUsed }) };
+        const { listLagMs, lastUsed, definition } = entry;
+        const { makeSecret } = definition;
+        return { name, provider, listLagMs, ...(lastUsed && { lastUsed }), ...(makeSecret && { makeSecret }) };
       }),
     store: ({ name, store: { use, place } }) =>
       once(`store ${name}`, () => {

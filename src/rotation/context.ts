@@ -14,6 +14,8 @@ export interface ProviderPlug {
   readonly name: string;
   readonly provider: Provider;
   readonly listLagMs: number;
+  /** Where the vendor takes a secret of ours. */
+  readonly makeSecret?: (random: (bytes: number) => Uint8Array) => Secret;
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
 }
 
@@ -62,6 +64,8 @@ export interface StepContext {
   fingerprint(secret: Secret): string;
   /** A new label, never used before. */
   newLabel(): string;
+  /** A new secret, at a vendor that takes one of ours; `undefined` where the vendor makes them. */
+  newSecret(): Secret | undefined;
   /** When the wall clock was last seen to jump. */
   readonly clockJumpedAt: number | undefined;
 

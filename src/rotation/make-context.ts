@@ -48,6 +48,7 @@ export function makeContext(
     consumers: plugs.consumers(credential, rotation.plan.consumers),
     fingerprint: (secret) => secret.fingerprint(parts.fingerprintKey),
     newLabel: () => newLabel(parts.installation, parts.random),
+    newSecret: () => plugs.provider(credential.provider).makeSecret?.(parts.random),
     clockJumpedAt,
 
     async call(work, ms = timing.callTimeoutMs) {

@@ -1,4 +1,5 @@
 import type { VendorKey } from "../contract/provider.ts";
+import type { Secret } from "../contract/secret.ts";
 import type { Intent } from "../model.ts";
 import type { NewKey } from "../state/keys.ts";
 import type { Answer, StepContext } from "./context.ts";
@@ -38,8 +39,11 @@ export async function settleIntents(context: StepContext, wanted: boolean): Prom
 }
 
 async function takeIn(context: StepContext, intent: Intent, found: VendorKey, wanted: boolean): Promise<Answer> {
-  const staged = await context.call((signal) => context.store.read({ version: intent.label }, signal));
-  const serves = wanted && staged !== undefined && context.target === undefined;
+  const room = wanted && context.target === undefined;
+  const staged =
+    (await context.call((signal) => context.store.read({ version: intent.label }, signal))) ??
+    (room ? await recover(context, intent, found) : undefined);
+  const serves = room && staged !== undefined;
   const key: NewKey = {
     ...ledgerKey(context, found, intent.label),
     fingerprint: staged === undefined ? null : context.fingerprint(staged),
@@ -51,6 +55,15 @@ async function takeIn(context: StepContext, intent: Intent, found: VendorKey, wa
     closeIntents: [intent.label],
     events: [{ code: "keyFound", detail: { keyId: found.id, label: intent.label, secretKept: staged !== undefined, serves } }],
   };
+}
+
+/** The secret of a key that was made and not kept, where the vendor gives it back: kept now, so that the key can serve. */
+async function recover(context: StepContext, intent: Intent, found: VendorKey): Promise<Secret | undefined> {
+  const ask = context.provider.provider.recover?.bind(context.provider.provider);
+  if (ask === undefined) return undefined;
+  const secret = await context.call((signal) => ask(found.id, signal));
+  await context.call((signal) => context.store.stage(intent.label, secret, signal));
+  return secret;
 }
 
 /** A vendor's key as a new row of the ledger, before anything was done with it. */

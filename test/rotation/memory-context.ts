@@ -174,6 +174,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     consumers,
     fingerprint: (value) => `of ${value.reveal()}`,
     newLabel: () => "rotated-test-label",
+    newSecret: () => undefined,
     clockJumpedAt: undefined,
     call: (work) => work(signal),
     announce: async (call) => void calls.push(`announce ${call.kind}`),

@@ -1,5 +1,6 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { CreatedKey } from "../../contract/provider.ts";
+import type { Secret } from "../../contract/secret.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { asProblem, awaitOpenCalls } from "../observe.ts";
 import { waitBefore } from "../retry.ts";
@@ -34,20 +35,38 @@ export async function create(context: StepContext): Promise<Answer> {
       ? undefined
       : (await context.call((signal) => provider.list(signal))).find(({ id }) => id === context.old?.vendorId);
   const label = context.newLabel();
+  const secret = context.newSecret();
   await context.announce({ kind: "create", label });
+  if (secret !== undefined) {
+    // A secret of our own is kept before the vendor learns it: no crash can lose it.
+    const failure = await stageFirst(context, label, secret);
+    if (failure !== undefined) return failure;
+  }
   let made: CreatedKey;
   try {
-    made = await context.call((signal) => make({ label, ...(like === undefined ? {} : { like }) }, signal));
+    made = await context.call((signal) => make({ label, ...(like && { like }), ...(secret && { secret }) }, signal));
   } catch (error) {
     return notMade(context, label, error);
   }
-  await context.call((signal) => context.store.stage(label, made.secret, signal));
+  if (secret === undefined) await context.call((signal) => context.store.stage(label, made.secret, signal));
   return {
     go: "next",
     newKey: { ...ledgerKey(context, made, label), fingerprint: context.fingerprint(made.secret), stage: "pending", asTarget: true },
     closeIntents: [label],
     events: [{ code: "keyCreated", detail: { keyId: made.id, label, expiresAt: made.expiresAt?.toISOString() ?? null } }],
   };
+}
+
+/** What the step answers when the secret cannot be kept: the create call has not left and never will. */
+async function stageFirst(context: StepContext, label: string, secret: Secret): Promise<Answer | undefined> {
+  try {
+    await context.call((signal) => context.store.stage(label, secret, signal));
+    return undefined;
+  } catch (error) {
+    const problem = asProblem(error);
+    const waitMs = waitBefore(context.rotation.attempts, context.timing, error);
+    return { go: "again", at: context.clock.now() + waitMs, problem, refusedIntents: [label] };
+  }
 }
 
 /** A refusal that the vendor answered; without an answer nobody knows whether a key was made, and the call stays open. */

@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import { AdapterError } from "../../src/contract/errors.ts";
+import type { CreateRequest, VendorKey } from "../../src/contract/provider.ts";
+import { Secret } from "../../src/contract/secret.ts";
+import type { Intent } from "../../src/model.ts";
+import type { StepContext } from "../../src/rotation/context.ts";
+import { settleIntents } from "../../src/rotation/settle.ts";
+import { create } from "../../src/rotation/steps/create.ts";
+import { memoryContext, NOW, scene } from "./memory-context.ts";
+
+const LABEL = "rotated-test-label";
+const OURS = "sk-canary-made-by-us";
+const THEIRS = "sk-canary-made-by-the-vendor";
+const ROW: VendorKey = { id: "key_9", label: LABEL, createdAt: new Date(NOW), enabled: true };
+const INTENT: Intent = {
+  label: LABEL,
+  credential: "main",
+  provider: "openai",
+  rotation: 1,
+  announcedAt: NOW,
+  refused: false,
+  closedAt: null,
+};
+
+interface Outside {
+  readonly ownSecret?: boolean;
+  readonly recovers?: boolean;
+  readonly stageFails?: AdapterError;
+  readonly createFails?: AdapterError;
+  readonly listed?: readonly VendorKey[];
+  readonly intents?: readonly Intent[];
+}
+
+/** A rotation that is about to make its key, at a vendor with the given habits. `calls` is all that left, in order. */
+function about(outside: Outside) {
+  const { context, calls } = memoryContext(scene({ target: undefined, kept: [1] }));
+  const kept = new Map<string, Secret>();
+  const asked: CreateRequest[] = [];
+  const provider = {
+    ...context.provider.provider,
+    list: async () => outside.listed ?? [],
+    async create(request: CreateRequest) {
+      calls.push("create");
+      asked.push(request);
+      if (outside.createFails !== undefined) throw outside.createFails;
+      return { ...ROW, secret: request.secret ?? new Secret(THEIRS) };
+    },
+    ...(outside.recovers && {
+      async recover(id: string) {
+        calls.push(`recover ${id}`);
+        return new Secret(THEIRS);
+      },
+    }),
+  };
+  const here: StepContext = {
+    ...context,
+    intents: outside.intents ?? [],
+    provider: { ...context.provider, provider },
+    newSecret: () => (outside.ownSecret ? new Secret(OURS) : undefined),
+    store: {
+      ...context.store,
+      async read(which) {
+        return which === "current" ? undefined : kept.get(which.version);
+      },
+      async stage(version, secret) {
+        calls.push(`stage ${version}`);
+        if (outside.stageFails !== undefined) throw outside.stageFails;
+        kept.set(version, secret);
+      },
+    },
+  };
+  return { context: here, calls, kept, asked };
+}
+
+describe("a vendor that takes our secret", () => {
+  test("the secret is kept before the vendor learns it, and after the intent is on disk", async () => {
+    const { context, calls, kept, asked } = about({ ownSecret: true });
+    expect(await create(context)).toMatchObject({ go: "next", closeIntents: [LABEL], newKey: { vendorId: "key_9", asTarget: true } });
+    expect(calls).toEqual(["announce create", `stage ${LABEL}`, "create"]);
+    expect(asked[0]?.secret?.equals(kept.get(LABEL) ?? new Secret(""))).toBe(true);
+  });
+
+  test.each(["unavailable", "timeout", "denied"] as const)(
+    "a store that cannot keep it (%s): nothing is created, and the intent is known as refused",
+    async (code) => {
+      const { context, calls } = about({ ownSecret: true, stageFails: new AdapterError(code, "store: keep: made to fail") });
+      expect(await create(context)).toMatchObject({ go: "again", refusedIntents: [LABEL], problem: { code } });
+      expect(calls).toEqual(["announce create", `stage ${LABEL}`]);
+    },
+  );
+
+  test("a lost reply leaves the call open: the step fails without an answer of its own", async () => {
+    const { context } = about({ ownSecret: true, createFails: new AdapterError("unavailable", "made to fail") });
+    await expect(create(context)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("after a crash the key under the label serves with the secret that was kept", async () => {
+    const { context, kept, calls } = about({ ownSecret: true, listed: [ROW], intents: [INTENT] });
+    kept.set(LABEL, new Secret(OURS));
+    expect(await settleIntents(context, true)).toMatchObject({
+      newKey: { vendorId: "key_9", asTarget: true, stage: "pending", fingerprint: `of ${OURS}` },
+      closeIntents: [LABEL],
+    });
+    expect(calls).toEqual([]);
+  });
+});
+
+describe("a vendor that gives a secret back", () => {
+  test("a key whose secret was lost in a crash is recovered, kept, and serves", async () => {
+    const { context, kept, calls } = about({ recovers: true, listed: [ROW], intents: [INTENT] });
+    expect(await settleIntents(context, true)).toMatchObject({ newKey: { asTarget: true, stage: "pending", fingerprint: `of ${THEIRS}` } });
+    expect(calls).toEqual(["recover key_9", `stage ${LABEL}`]);
+    expect(kept.get(LABEL)?.reveal()).toBe(THEIRS);
+  });
+
+  test("nothing is recovered for a key that is only to be made dead", async () => {
+    const { context, calls } = about({ recovers: true, listed: [ROW], intents: [INTENT] });
+    expect(await settleIntents(context, false)).toMatchObject({ newKey: { asTarget: false, stage: "retiring", fingerprint: null } });
+    expect(calls).toEqual([]);
+  });
+});
+
+test("where the vendor neither takes nor gives back a secret, a lost one makes the key a debt", async () => {
+  const { context, calls } = about({ listed: [ROW], intents: [INTENT] });
+  expect(await settleIntents(context, true)).toMatchObject({ newKey: { asTarget: false, stage: "retiring", fingerprint: null } });
+  expect(calls).toEqual([]);
+});
