@@ -1,3 +1,4 @@
+import { respectLimit } from "./account.ts";
 import type { Config } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
 import type { World } from "./contract/world.ts";
@@ -19,7 +20,8 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
     provider: (name) =>
       once(`provider ${name}`, () => {
         const entry = config.providers[name] ?? gone("provider", name);
-        const provider = observed(entry.definition.connect(entry.settings, world), { provider: name }, observe);
+        const account = respectLimit(entry.definition.connect(entry.settings, world), name, world.clock);
+        const provider = observed(account, { provider: name }, observe);
         const { listLagMs, lastUsed, definition } = entry;
         const { makeSecret } = definition;
         return { name, provider, listLagMs, ...(lastUsed && { lastUsed }), ...(makeSecret && { makeSecret }) };

@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { respectLimit } from "../src/account.ts";
+import { AdapterError } from "../src/contract/errors.ts";
+import type { Provider } from "../src/contract/provider.ts";
+import { Secret } from "../src/contract/secret.ts";
+
+const { signal } = new AbortController();
+const SECRET = new Secret("sk-canary-account");
+
+/** A vendor that answers the first listing as it is told, and a clock that the test moves. */
+function limited(first: AdapterError | undefined) {
+  const asked: string[] = [];
+  let now = 1000;
+  let next = first;
+  const provider: Provider = {
+    async list() {
+      asked.push("list");
+      const error = next;
+      next = undefined;
+      if (error !== undefined) throw error;
+      return [];
+    },
+    async identify() {
+      asked.push("identify");
+      return undefined;
+    },
+    async verify() {
+      asked.push("verify");
+      return "accepted";
+    },
+    async revoke() {
+      asked.push("revoke");
+    },
+  };
+  const account = respectLimit(provider, "openai", { monotonic: () => now });
+  return {
+    account,
+    asked,
+    pass: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+test("what one credential was told holds for all calls of the account, for as long as the vendor said", async () => {
+  const { account, asked, pass } = limited(new AdapterError("rateLimited", "status 429", { retryAfterMs: 5000 }));
+  await expect(account.list(signal)).rejects.toMatchObject({ code: "rateLimited" });
+  pass(2000);
+  await expect(account.revoke("key_1", signal)).rejects.toMatchObject({ code: "rateLimited", retryAfterMs: 3000, answered: true });
+  await expect(account.identify(SECRET, signal)).rejects.toMatchObject({ code: "rateLimited" });
+  expect(asked, "nothing left").toEqual(["list"]);
+  pass(3000);
+  await account.revoke("key_1", signal);
+  expect(asked).toEqual(["list", "revoke"]);
+});
+
+test("a key's own call has a limit of its own", async () => {
+  const { account, asked } = limited(new AdapterError("rateLimited", "status 429", { retryAfterMs: 5000 }));
+  await expect(account.list(signal)).rejects.toMatchObject({ code: "rateLimited" });
+  expect(await account.verify(SECRET, signal)).toBe("accepted");
+  expect(asked).toEqual(["list", "verify"]);
+});
+
+test.each([
+  ["a limit without a time", new AdapterError("rateLimited", "status 429")],
+  ["another failure", new AdapterError("unavailable", "status 503", { retryAfterMs: 5000 })],
+])("%s holds nobody back", async (_, error) => {
+  const { account, asked } = limited(error);
+  await expect(account.list(signal)).rejects.toBe(error);
+  await account.list(signal);
+  expect(asked).toEqual(["list", "list"]);
+});
+
+test("an ability that the vendor lacks is still lacking", () => {
+  expect(limited(undefined).account.setEnabled).toBeUndefined();
+});
