@@ -69,6 +69,7 @@ function credential(name: string): CredentialConfig {
     name,
     provider: "vendor",
     store: { use: "local", place: {} },
+    mirrors: [],
     consumers: [{ use: "program", settings: {} }],
     schedule: undefined,
     window: undefined,

@@ -33,6 +33,16 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
         if (connect === undefined) throw new AdapterError("misconfigured", `store ${use} can only be a mirror`);
         return observed(connect(entry.settings, place, { credential: name }, world), { store: use, credential: name }, observe);
       }),
+    mirrors: ({ name, mirrors }) =>
+      mirrors.map(({ use, place }) =>
+        once(`mirror ${name} ${use} ${JSON.stringify(place)}`, () => {
+          const entry = config.stores[use] ?? gone("store", use);
+          const { mirror } = entry.definition;
+          if (mirror === undefined) throw new AdapterError("misconfigured", `store ${use} cannot be a mirror`);
+          const connected = mirror(entry.settings, place, { credential: name }, world);
+          return { name: use, mirror: observed(connected, { mirror: use, credential: name }, observe) };
+        }),
+      ),
     consumer: (credential, { use, settings }) =>
       once(`consumer ${credential} ${use} ${JSON.stringify(settings)}`, () => {
         const entry = config.consumers[use] ?? gone("consumer", use);

@@ -16,6 +16,7 @@ function credential(more: Partial<CredentialConfig> = {}): CredentialConfig {
     name: "main",
     provider: "openai",
     store: { use: "local", place: {} },
+    mirrors: [],
     consumers: [],
     schedule: { every: 30 * DAY },
     window: undefined,

@@ -36,6 +36,7 @@ function makeScheduler({ names = ["main"], credential = {}, spreadMs = 0 }: Opti
         name,
         provider: "openai",
         store: { use: "local", place: {} },
+        mirrors: [],
         consumers: [],
         schedule: { every: 30 * DAY },
         window: undefined,

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { errnoOf, fileError } from "../../src/contract/file-errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
-import { defineStore, type Store } from "../../src/contract/store.ts";
+import { defineStore, type Mirror, type Store } from "../../src/contract/store.ts";
 import type { FileFacts, World } from "../../src/contract/world.ts";
 import { DocumentError, jsonDocument, parsePointer, plainDocument } from "./file/document.ts";
 import { findOwner, neighbours, type Owner } from "./file/place.ts";
@@ -46,10 +46,11 @@ export const file = defineStore({
   settings: z.strictObject({}),
   place,
   cell: (_, { path, field }) => (field === undefined ? path : `${path}#${JSON.stringify(parsePointer(field))}`),
-  connect: (_, settings, _context, world) => connect(settings, world),
+  connect: (_, settings, _context, world) => connect(settings, world).store,
+  mirror: (_, settings, _context, world) => connect(settings, world).mirror,
 });
 
-function connect({ path, field, owner, mode }: Place, world: World): Store {
+function connect({ path, field, owner, mode }: Place, world: World): { store: Store; mirror: Mirror } {
   const { files } = world;
   const { directory, kept, probe, isLeftover } = neighbours(path, field);
   const document = field === undefined ? plainDocument : jsonDocument(field);
@@ -128,26 +129,50 @@ function connect({ path, field, owner, mode }: Place, world: World): Store {
     return told(action, turn);
   }
 
-  return {
-    preflight(signal) {
-      return write("try a write beside", signal, async () => {
-        const wanted = await wantedOwner(signal);
-        const { text = "", facts } = await load();
-        const as = ownerFor(facts, wanted);
-        await files.remove(probe);
-        try {
-          await files.replace(probe, " ".repeat(text.length + ROOM_BYTES), as);
-        } finally {
-          await files.remove(probe);
-        }
-      });
-    },
+  /** Puts `value` there, if what a fresh look finds `mayGo`. */
+  async function put(value: Secret, mayGo: (current: Secret | undefined) => boolean, expected: string, signal: AbortSignal): Promise<void> {
+    const wanted = await wantedOwner(signal);
+    const { text, facts, current } = await load();
+    if (current?.equals(value)) return settle();
+    if (!mayGo(current)) throw foreign(expected, current);
+    const content = inDocument(() => document.set(text, value.reveal()));
+    signal.throwIfAborted();
+    await files.replace(path, content, { mode, ...ownerFor(facts, wanted) });
+  }
 
-    async read(which, signal) {
-      signal.throwIfAborted();
-      const look = which === "current" ? load().then(({ current }) => current) : readKept(which.version);
-      return told("read", orAbort(look, signal));
+  function preflight(signal: AbortSignal): Promise<void> {
+    return write("try a write beside", signal, async () => {
+      const wanted = await wantedOwner(signal);
+      const { text = "", facts } = await load();
+      const as = ownerFor(facts, wanted);
+      await files.remove(probe);
+      try {
+        await files.replace(probe, " ".repeat(text.length + ROOM_BYTES), as);
+      } finally {
+        await files.remove(probe);
+      }
+    });
+  }
+
+  async function read(look: () => Promise<Secret | undefined>, signal: AbortSignal): Promise<Secret | undefined> {
+    signal.throwIfAborted();
+    return told("read", orAbort(look(), signal));
+  }
+
+  const current = async () => (await load()).current;
+
+  const mirror: Mirror = {
+    preflight,
+    read: (signal) => read(current, signal),
+    write(secret, over, signal) {
+      const mayGo = (found: Secret | undefined) => (over === undefined ? found === undefined : found?.equals(over) === true);
+      return write("write the value of", signal, () => put(secret, mayGo, over === undefined ? "nothing" : "the old value", signal));
     },
+  };
+
+  const store: Store = {
+    preflight,
+    read: (which, signal) => read(which === "current" ? current : () => readKept(which.version), signal),
 
     stage(version, secret, signal) {
       return write(`keep version ${version} of`, signal, async () => {
@@ -168,14 +193,9 @@ function connect({ path, field, owner, mode }: Place, world: World): Store {
         if (target === undefined)
           throw new AdapterError("notFound", `file store: promote in ${here}: version ${version} is not in the keep`);
         const old = over === undefined ? undefined : await readKept(over);
-        const wanted = await wantedOwner(signal);
-        const { text, facts, current } = await load();
-        if (current?.equals(target)) return settle();
-        const expected = over === undefined ? current === undefined : old !== undefined && current?.equals(old) === true;
-        if (!expected) throw foreign(version, over, current);
-        const content = inDocument(() => document.set(text, target.reveal()));
-        signal.throwIfAborted();
-        await files.replace(path, content, { mode, ...ownerFor(facts, wanted) });
+        const mayGo = (found: Secret | undefined) =>
+          over === undefined ? found === undefined : old !== undefined && found?.equals(old) === true;
+        await put(target, mayGo, over === undefined ? "nothing" : `version ${over}`, signal);
       });
     },
 
@@ -183,6 +203,7 @@ function connect({ path, field, owner, mode }: Place, world: World): Store {
       return write(`discard version ${version} of`, signal, () => files.remove(kept(version)));
     },
   };
+  return { store, mirror };
 
   function differs(version: string): AdapterError {
     return new AdapterError("invalid", `file store: keep version ${version} of ${here}: another value is kept under this name`, {
@@ -190,10 +211,9 @@ function connect({ path, field, owner, mode }: Place, world: World): Store {
     });
   }
 
-  function foreign(version: string, over: string | undefined, current: Secret | undefined): AdapterError {
+  function foreign(expected: string, current: Secret | undefined): AdapterError {
     const found = current === undefined ? "nothing" : "another value";
-    const expected = over === undefined ? "nothing" : `version ${over}`;
-    return new AdapterError("foreign", `file store: promote version ${version} in ${here}: found ${found} where ${expected} should be`, {
+    return new AdapterError("foreign", `file store: write ${here}: found ${found} where ${expected} should be`, {
       cure: `somebody else changed ${path}: put the old value back, or take the present one over with rotatectl adopt`,
     });
   }

@@ -25,6 +25,7 @@ export function check(parts: Parts, document: Document, plugs: Plugs): Checked {
     problems: [
       ...(parts.network.allowHttp ? [] : plain.map(({ path }) => tell(document, path, ...PLAIN_HTTP))),
       ...sharedCells(parts, document, plugs),
+      ...wrongRoles(parts, document, plugs),
       ...shortLives(parts, document, plugs),
     ],
     warnings: [...secretsInEnvironment(document), ...hasty(parts, document)],
@@ -43,8 +44,7 @@ function tell(document: Document, path: Path, message: string, hint: string): Pr
 /** Two credentials in one place would overwrite each other. */
 function sharedCells({ stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
   const taken = new Map<string, string>();
-  return Object.entries(credentials).flatMap(([name, { store }]) => {
-    const { use, ...place } = store;
+  return placesOf(credentials).flatMap(({ name, path, used: { use, ...place } }) => {
     const { type = "", ...settings } = stores[use] ?? {};
     const definition = plugs.stores[type];
     if (definition === undefined) return [];
@@ -52,10 +52,30 @@ function sharedCells({ stores, credentials }: Parts, document: Document, plugs: 
     const other = taken.get(cell);
     taken.set(cell, other ?? name);
     if (other === undefined) return [];
-    return [
-      tell(document, ["credentials", name, "store"], `the same place as credential "${other}"`, "give each credential a place of its own"),
-    ];
+    const message = other === name ? "the same place twice" : `the same place as credential "${other}"`;
+    return [tell(document, path, message, "give each credential places of its own")];
   });
+}
+
+/** Some kinds of store keep no versions and can only be mirrors; some can only be the store itself. */
+function wrongRoles({ stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
+  return placesOf(credentials).flatMap(({ path, used: { use }, role }) => {
+    const definition = plugs.stores[stores[use]?.type ?? ""];
+    if (definition === undefined || definition[role] !== undefined) return [];
+    const [message, hint] =
+      role === "connect"
+        ? ["this kind of store can only be a mirror", "name it under mirrors, and another one as the store"]
+        : ["this kind of store cannot be a mirror", "take it out of mirrors"];
+    return [tell(document, path, message, hint)];
+  });
+}
+
+/** Every place of every credential: that of its store, and those of its mirrors. */
+function placesOf(credentials: Parts["credentials"]) {
+  return Object.entries(credentials).flatMap(([name, { store, mirrors }]) => [
+    { name, path: ["credentials", name, "store"] as Path, used: store, role: "connect" as const },
+    ...mirrors.map((used, index) => ({ name, path: ["credentials", name, "mirrors", index] as Path, used, role: "mirror" as const })),
+  ]);
 }
 
 /** A key that expires before its successor is due, or while it is drained, would fail requests. */

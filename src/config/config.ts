@@ -44,13 +44,21 @@ export interface ConsumerConfig {
 export interface CredentialConfig {
   readonly name: string;
   readonly provider: string;
-  readonly store: { readonly use: string; readonly place: Readonly<Record<string, unknown>> };
+  readonly store: StorePlace;
+  /** Further places that get a copy of the current value. */
+  readonly mirrors: readonly StorePlace[];
   readonly consumers: readonly { readonly use: string; readonly settings: Readonly<Record<string, unknown>> }[];
   readonly schedule: Schedule | undefined;
   readonly window: Window | undefined;
   readonly overlapMs: number;
   /** Up to this much is added to each planned time, different for each credential. */
   readonly jitterMs: number;
+}
+
+/** One place in a store of the configuration. */
+export interface StorePlace {
+  readonly use: string;
+  readonly place: Readonly<Record<string, unknown>>;
 }
 
 export type Schedule =

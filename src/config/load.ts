@@ -133,6 +133,7 @@ function toCredential(credential: ParsedCredential, name: string): CredentialCon
     name,
     provider: credential.provider,
     store: { use, place },
+    mirrors: credential.mirrors.map(({ use: used, ...rest }) => ({ use: used, place: rest })),
     consumers: credential.consumers.map(({ use: used, ...settings }) => ({ use: used, settings })),
     schedule: toSchedule(credential),
     window: credential.window,

@@ -171,10 +171,9 @@ function credential(plugs: Plugs, names: Names | undefined) {
     provider: known === undefined ? provider : provider.refine((used) => known.has(used), { params: { names: "providers" } }),
     store: use(plugs.stores, names?.stores, (store) => store.place).describe("where its key is kept: `use` names one of `stores`"),
     mirrors: z
-      .array(z.unknown())
-      .max(0, "mirrors are not supported yet")
+      .array(use(plugs.stores, names?.stores, (store) => store.place))
       .prefault([])
-      .describe("further places that get a copy of the key; leave it out or empty for now"),
+      .describe("further places that get a copy of the key, after the store: `use` names one of `stores`"),
     consumers: z
       .array(use(plugs.consumers, names?.consumers, (consumer) => consumer.use))
       .min(1, "no consumer: nothing would show that a new key is in use, so no old key could be revoked")

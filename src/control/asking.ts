@@ -2,6 +2,7 @@ import { type Control, ControlError, type Effect, type Subject } from "../api.ts
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
+import type { Secret } from "../contract/secret.ts";
 import type { Rotation } from "../model.ts";
 import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
@@ -43,19 +44,33 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const store = parts.plugs().store(credential);
       const call = within(signal, parts.config().timing.callTimeoutMs);
       await store.preflight(call);
-      const secret = await store.read("current", call);
-      const known =
-        secret !== undefined &&
-        ledger.keys.all(credential.name).some(({ fingerprint }) => fingerprint === secret.fingerprint(parts.fingerprintKey));
-      if (secret === undefined || known) return [];
-      return [
-        {
-          code: "foreign",
-          message: `${credential.name}: the store holds a value that rotated neither wrote nor adopted`,
-          cure: `rotatectl adopt ${credential.name}`,
-        },
-      ];
+      if (isOurs(credential, await store.read("current", call))) return [];
+      const message = `${credential.name}: the store holds a value that rotated neither wrote nor adopted`;
+      return [{ code: "foreign", message, cure: `rotatectl adopt ${credential.name}` }];
     });
+
+  /** Nothing there is as good as a key of ours. */
+  function isOurs(credential: CredentialConfig, secret: Secret | undefined): boolean {
+    if (secret === undefined) return true;
+    const fingerprint = secret.fingerprint(parts.fingerprintKey);
+    return ledger.keys.all(credential.name).some((key) => key.fingerprint === fingerprint);
+  }
+
+  async function askMirrors(credential: CredentialConfig, signal: AbortSignal) {
+    const asked = [];
+    for (const { name, mirror } of parts.plugs().mirrors(credential)) {
+      asked.push(
+        await found({ kind: "store", name }, async () => {
+          const call = within(signal, parts.config().timing.callTimeoutMs);
+          await mirror.preflight(call);
+          if (isOurs(credential, await mirror.read(call))) return [];
+          const message = `${credential.name}: mirror ${name} holds a value that rotated neither wrote nor adopted`;
+          return [{ code: "foreign", message, cure: "empty it, or put the store's value there" }];
+        }),
+      );
+    }
+    return asked;
+  }
 
   async function askConsumers(credential: CredentialConfig, signal: AbortSignal) {
     const asked = [];
@@ -79,12 +94,14 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const asked = [
         await askProvider(credential.provider, signal),
         await askStore(credential, signal),
+        ...(await askMirrors(credential, signal)),
         ...(await askConsumers(credential, signal)),
       ];
       const open = ledger.rotations.open(name);
       const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
       const notes = [
         ...(plan.name === "initial" ? [FIRST_KEY] : [WAY_BACK]),
+        ...notesOfPlaces(parts, credential),
         ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
         ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
       ];
@@ -102,7 +119,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const checked = [];
       for (const name of Object.keys(providers)) checked.push(await askProvider(name, signal));
       for (const credential of Object.values(credentials)) {
-        checked.push(await askStore(credential, signal));
+        checked.push(await askStore(credential, signal), ...(await askMirrors(credential, signal)));
         checked.push(...(await askConsumers(credential, signal)));
       }
       return { checked };
@@ -125,6 +142,14 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       return { consumer, ...(await plug.pair(within(signal, parts.config().timing.proveTimeoutMs))) };
     },
   };
+}
+
+/** What people should know of the places where the value is written. */
+function notesOfPlaces(parts: DaemonParts, credential: CredentialConfig): readonly string[] {
+  return [credential.store, ...credential.mirrors].flatMap(({ use, place }) => {
+    const entry = parts.config().stores[use];
+    return (entry?.definition.describe?.(entry.settings, place) ?? []).map((clause) => `${use}: ${clause}`);
+  });
 }
 
 /** The side effects of one step. What is executed is never more than what stands here. */
@@ -156,7 +181,10 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
     case "verify":
       return provider("calls the vendor with the new key, several times");
     case "promote":
-      return [store("makes the new value the current one")];
+      return [
+        store("makes the new value the current one"),
+        ...credential.mirrors.map(({ use }) => one("store", use, "gets a copy of the new value")),
+      ];
     case "reload":
       return consumers("reload");
     case "validate":
@@ -174,7 +202,9 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
         ? []
         : [...provider("switches the old key off"), ...consumers("prove")];
     case "revoke":
-      return provider(vendor?.revoke ?? "deletes the old key", { irreversible: true });
+      return provider([vendor?.revoke ?? "deletes the old key", vendor?.afterRevoke].filter((clause) => clause !== undefined).join("; "), {
+        irreversible: true,
+      });
     case "confirm":
       return [...provider("calls the vendor with the old key until it is proven dead"), store("drops the old value from the keep")];
   }

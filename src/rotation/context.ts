@@ -2,7 +2,7 @@ import type { CredentialConfig, Timing } from "../config/config.ts";
 import type { Consumer } from "../contract/consumer.ts";
 import type { Provider } from "../contract/provider.ts";
 import type { Secret } from "../contract/secret.ts";
-import type { Store } from "../contract/store.ts";
+import type { Mirror, Store } from "../contract/store.ts";
 import type { Clock } from "../contract/world.ts";
 import type { Call, CallKind, Intent, Key, PinnedPlan, Rotation, Step } from "../model.ts";
 import type { Commit } from "../state/ledger.ts";
@@ -17,6 +17,11 @@ export interface ProviderPlug {
   /** Where the vendor takes a secret of ours. */
   readonly makeSecret?: (random: (bytes: number) => Uint8Array) => Secret;
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
+}
+
+export interface MirrorPlug {
+  readonly name: string;
+  readonly mirror: Mirror;
 }
 
 export interface ConsumerPlug {
@@ -58,6 +63,8 @@ export interface StepContext {
   /** Whether the issuer can switch a key off and on. */
   canDisable(key: Key): boolean;
   readonly store: Store;
+  /** Further places that must hold what the store holds. */
+  readonly mirrors: readonly MirrorPlug[];
   /** The consumers of the pinned and of the present configuration. */
   readonly consumers: readonly ConsumerPlug[];
 

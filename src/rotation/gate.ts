@@ -1,7 +1,7 @@
 import type { CallKind, Key } from "../model.ts";
 import type { Answer, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
-import { again, askVendor, probed, secretOf, storeHolds } from "./observe.ts";
+import { again, askVendor, heldEverywhere, heldSomewhere, probed, secretOf } from "./observe.ts";
 import { retreat } from "./way-back.ts";
 
 /** It let the call through and the vendor has answered, or what the step shall answer instead. */
@@ -50,11 +50,10 @@ async function whyClosed(context: StepContext, debt: Key): Promise<Answer | unde
 
 /** A key that never had a promote announced: no consumer can hold it, as long as no place holds it. */
 async function neverServed(context: StepContext, debt: Key): Promise<Answer | undefined> {
-  const store = await storeHolds(context);
-  if (store.what !== "ours" || store.key.id !== debt.id) return undefined;
+  if (!(await heldSomewhere(context, debt))) return undefined;
   return stuckAtGate(
     context,
-    `the store holds ${debt.vendorId}, which was never promoted`,
+    `the store or a mirror holds ${debt.vendorId}, which was never promoted`,
     "put the value back that belongs there, then: rotatectl retry",
   );
 }
@@ -76,8 +75,7 @@ async function successorServes(context: StepContext, debt: Key): Promise<Answer 
   const evidence = await proveAll(context, target, secret);
   if (evidence.seen !== "proven") {
     if (evidence.seen === "unproven") return { ...again(context, context.timing.pollMs), problem: evidence.problem };
-    const store = await storeHolds(context);
-    if (store.what !== "ours" || store.key.id !== target.id) return promoteAgain(context);
+    if (!(await heldEverywhere(context, target))) return promoteAgain(context);
     return { go: "step", step: "validate", why: evidence.problem.text };
   }
   const runs = await busyRuns(context, runsInMemo(context));
@@ -93,8 +91,7 @@ async function successorServes(context: StepContext, debt: Key): Promise<Answer 
       return { go: "again", at: idle.askAt, problem: { code: "notIdle", text: idle.text, hint: "find who still uses the old key" } };
   }
 
-  const store = await storeHolds(context);
-  if (store.what !== "ours" || store.key.id !== target.id) return promoteAgain(context);
+  if (!(await heldEverywhere(context, target))) return promoteAgain(context);
   const verdict = await askVendor(context, target, secret);
   if (verdict === "accepted") return undefined;
   const text = `the vendor ${verdict === "refused" ? "refuses" : "does not let work"} ${target.vendorId}`;
@@ -107,10 +104,10 @@ async function successorServes(context: StepContext, debt: Key): Promise<Answer 
 }
 
 function promoteAgain(context: StepContext): Answer {
-  if (context.plan.steps.includes("promote")) return { go: "step", step: "promote", why: "the store does not hold the target" };
+  if (context.plan.steps.includes("promote")) return { go: "step", step: "promote", why: "the store or a mirror does not hold the target" };
   return stuckAtGate(
     context,
-    "the store does not hold the key that serves",
+    "the store or a mirror does not hold the key that serves",
     "put the value back that belongs there, then: rotatectl retry",
   );
 }

@@ -45,6 +45,7 @@ export function makeContext(
     issuer: (key) => plugs.provider(key.provider),
     canDisable: (key) => plugs.provider(key.provider).provider.setEnabled !== undefined,
     store: plugs.store(credential),
+    mirrors: plugs.mirrors(credential),
     consumers: plugs.consumers(credential, rotation.plan.consumers),
     fingerprint: (secret) => secret.fingerprint(parts.fingerprintKey),
     newLabel: () => newLabel(parts.installation, parts.random),

@@ -2,9 +2,9 @@ import { type AdapterCode, AdapterError } from "../contract/errors.ts";
 import type { Verdict } from "../contract/provider.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { Key } from "../model.ts";
-import type { Answer, Problem, StepContext } from "./context.ts";
+import type { Answer, MirrorPlug, Problem, StepContext } from "./context.ts";
 
-/** What the store's current value is: nothing, a key of ours, or a stranger's. */
+/** What a place's current value is: nothing, a key of ours, or a stranger's. */
 export type StoreHolds =
   | { readonly what: "nothing" }
   | { readonly what: "ours"; readonly key: Key; readonly secret: Secret }
@@ -12,7 +12,39 @@ export type StoreHolds =
 
 /** Reads the store's current value and finds the key in the ledger by its fingerprint. */
 export async function storeHolds(context: StepContext): Promise<StoreHolds> {
-  const secret = await context.call((signal) => context.store.read("current", signal));
+  return held(context, await context.call((signal) => context.store.read("current", signal)));
+}
+
+/** The same of each mirror. */
+export async function mirrorsHold(context: StepContext): Promise<readonly { readonly plug: MirrorPlug; readonly holds: StoreHolds }[]> {
+  const seen: { plug: MirrorPlug; holds: StoreHolds }[] = [];
+  for (const plug of context.mirrors) {
+    seen.push({ plug, holds: held(context, await context.call((signal) => plug.mirror.read(signal))) });
+  }
+  return seen;
+}
+
+/** Whether what a place holds is this key. */
+export function is(holds: StoreHolds, key: Key): holds is StoreHolds & { what: "ours" } {
+  return holds.what === "ours" && holds.key.id === key.id;
+}
+
+/** Whether every mirror holds this key. */
+export async function mirrorsShow(context: StepContext, key: Key): Promise<boolean> {
+  return (await mirrorsHold(context)).every(({ holds }) => is(holds, key));
+}
+
+/** Whether the store and every mirror hold this key. */
+export async function heldEverywhere(context: StepContext, key: Key): Promise<boolean> {
+  return is(await storeHolds(context), key) && (await mirrorsShow(context, key));
+}
+
+/** Whether the store or any mirror holds this key. */
+export async function heldSomewhere(context: StepContext, key: Key): Promise<boolean> {
+  return is(await storeHolds(context), key) || (await mirrorsHold(context)).some(({ holds }) => is(holds, key));
+}
+
+function held(context: StepContext, secret: Secret | undefined): StoreHolds {
   if (secret === undefined) return { what: "nothing" };
   const key = context.keyWith(context.fingerprint(secret));
   return key === undefined ? { what: "foreign", secret } : { what: "ours", key, secret };

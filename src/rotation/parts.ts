@@ -4,7 +4,7 @@ import type { Store } from "../contract/store.ts";
 import type { Clock } from "../contract/world.ts";
 import type { Call, PinnedPlan, Rotation } from "../model.ts";
 import type { Ledger } from "../state/ledger.ts";
-import type { ConsumerPlug, ProviderPlug } from "./context.ts";
+import type { ConsumerPlug, MirrorPlug, ProviderPlug } from "./context.ts";
 
 /** What the engine is put together from. */
 export interface EngineParts {
@@ -25,6 +25,8 @@ export interface EngineParts {
 export interface Plugs {
   provider(name: string): ProviderPlug;
   store(credential: CredentialConfig): Store;
+  /** In the order of the configuration. */
+  mirrors(credential: CredentialConfig): readonly MirrorPlug[];
   /** Those of the present configuration, and those that a rotation was started with. */
   consumers(credential: CredentialConfig, pinned: PinnedPlan["consumers"]): readonly ConsumerPlug[];
   consumer(credential: string, use: { readonly use: string; readonly settings: Readonly<Record<string, unknown>> }): ConsumerPlug;

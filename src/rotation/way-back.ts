@@ -1,7 +1,7 @@
 import type { Outcome } from "../model.ts";
 import type { KeyPatch } from "../state/keys.ts";
 import type { Answer, Problem, StepContext } from "./context.ts";
-import { again, askVendor, awaitOpenCalls, probed, secretOf, storeHolds } from "./observe.ts";
+import { again, askVendor, awaitOpenCalls, heldEverywhere, probed, secretOf } from "./observe.ts";
 import { type PlanName, pinPlan } from "./plans.ts";
 
 /** Why a rotation cannot go on with its target: the vendor or a consumer contradicts it, or its secret is lost. */
@@ -27,9 +27,8 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
     return { ...answer, keys: [...(answer.keys ?? []), probed(context, old)] };
   }
 
-  const store = await storeHolds(context);
   const others = context.keys.filter((key) => key.id !== old.id);
-  const neverLeft = store.what === "ours" && store.key.id === old.id && others.every((key) => key.promotedAt === null);
+  const neverLeft = (await heldEverywhere(context, old)) && others.every((key) => key.promotedAt === null);
   const name: PlanName = neverLeft ? "discard" : "back";
   const now = context.clock.now();
   const retiring: KeyPatch = { stage: "retiring" };

@@ -143,6 +143,7 @@ describe("a good file", () => {
     expect(credentials["prod"]).toEqual({
       name: "prod",
       provider: "acme",
+      mirrors: [],
       store: { use: "local", place: { path: "/keys.json", field: "/acme" } },
       consumers: [{ use: "gateway", settings: { provider: "acme" } }],
       schedule: { every: 30 * DAY },

@@ -51,6 +51,7 @@ const file = defineStore({
   }),
   cell: (_, { path, field }) => `${path}#${field ?? ""}`,
   connect: unused,
+  mirror: unused,
 });
 
 const gateway = defineConsumer({

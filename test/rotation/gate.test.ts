@@ -13,6 +13,9 @@ const CLOSED: readonly { readonly why: string; readonly but: Partial<Scene>; rea
   { why: "the store holds the old key", but: { stored: 1 }, answer: { go: "step", step: "promote" } },
   { why: "the store holds nothing", but: { stored: undefined }, answer: { go: "step", step: "promote" } },
   { why: "the store holds a stranger's value", but: { stored: 9 }, answer: { go: "step", step: "promote" } },
+  { why: "a mirror holds the old key", but: { mirrors: [2, 1] }, answer: { go: "step", step: "promote" } },
+  { why: "a mirror holds nothing", but: { mirrors: [undefined] }, answer: { go: "step", step: "promote" } },
+  { why: "a mirror holds a stranger's value", but: { mirrors: [9] }, answer: { go: "step", step: "promote" } },
   { why: "the target's secret is lost", but: { kept: [1] }, answer: { go: "plan", plan: { name: "back" } } },
   { why: "the vendor refuses the target", but: verdict("refused"), answer: { go: "plan", plan: { name: "back" } } },
   { why: "the target may not work", but: verdict("limited"), answer: { go: "again", problem: { code: "limited" } } },
@@ -80,6 +83,7 @@ describe("the gate", () => {
 
   test.each([
     { why: "the store holds it", but: { stored: 1 }, answer: { go: "stuck", problem: { code: "gate" } } },
+    { why: "a mirror holds it", but: { mirrors: [2, 1] }, answer: { go: "stuck", problem: { code: "gate" } } },
     { why: "a call is open", but: { openUntil: NOW + 700 }, answer: { go: "again" } },
     { why: "another credential uses it", but: { others: [key(7, { credential: "second" })] }, answer: { go: "again" } },
   ])("but is kept while $why", async ({ but, answer }) => {

@@ -2,7 +2,7 @@ import type { Proof } from "../../src/contract/consumer.ts";
 import type { Verdict } from "../../src/contract/provider.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { Key } from "../../src/model.ts";
-import type { ConsumerPlug, StepContext } from "../../src/rotation/context.ts";
+import type { ConsumerPlug, MirrorPlug, StepContext } from "../../src/rotation/context.ts";
 import { pinPlan } from "../../src/rotation/plans.ts";
 
 export const NOW = 1_800_000_000_000;
@@ -35,6 +35,8 @@ export interface Scene {
   target: Key | undefined;
   /** The number of the key that the store holds; `undefined` for none. */
   stored: number | undefined;
+  /** The number of the key that each mirror holds. */
+  mirrors?: readonly (number | undefined)[];
   /** Numbers of the keys whose secrets are kept. */
   kept: readonly number[];
   verdicts: Readonly<Record<string, Verdict>>;
@@ -140,6 +142,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
       name: "main",
       provider: "openai",
       store: { use: "local", place: {} },
+      mirrors: [],
       consumers: [],
       schedule: undefined,
       window: undefined,
@@ -171,6 +174,12 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
       promote: async () => {},
       discard: async () => {},
     },
+    mirrors: (of.mirrors ?? []).map(
+      (id): MirrorPlug => ({
+        name: "copy",
+        mirror: { preflight: async () => {}, read: async () => (id === undefined ? undefined : secret(id)), write: async () => {} },
+      }),
+    ),
     consumers,
     fingerprint: (value) => `of ${value.reveal()}`,
     newLabel: () => "rotated-test-label",

@@ -31,7 +31,7 @@ function openDaemon(names: readonly string[]) {
     throw new AdapterError("unreachable", "nobody is there");
   };
   const log = pino({ level: "silent" });
-  const plugs = () => ({ provider: unreachable, store: unreachable, consumers: unreachable, consumer: unreachable });
+  const plugs = () => ({ provider: unreachable, mirrors: () => [], store: unreachable, consumers: unreachable, consumer: unreachable });
   const atRest = ({ credential }: { credential: string }) => scheduler.touch(credential);
   const common = { ledger, clock, random: randomBytes, installation: "test", fingerprintKey: randomBytes(32), config, log, atRest };
   const engine: Engine = createEngine({ ...common, plugs });

@@ -3,8 +3,8 @@ import type { Finding } from "../../contract/finding.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { KeyPatch } from "../../state/keys.ts";
-import type { Answer, ConsumerPlug, StepContext } from "../context.ts";
-import { askVendor, asProblem, probed, type StoreHolds, secretOf, storeHolds } from "../observe.ts";
+import type { Answer, ConsumerPlug, Problem, StepContext } from "../context.ts";
+import { askVendor, asProblem, mirrorsHold, probed, type StoreHolds, secretOf, storeHolds } from "../observe.ts";
 import { pinPlan } from "../plans.ts";
 
 /** Finds facts before the first side effect; what would make the rotation fail or prove nothing ends it here. */
@@ -36,6 +36,9 @@ async function look(context: StepContext): Promise<Answer> {
     };
   }
 
+  const strange = await lookAtMirrors(context);
+  if (strange !== undefined) return { go: "end", outcome: "failed", problem: strange };
+
   const { provider } = context.provider;
   const findings: Finding[] = [...((await context.call(async (signal) => provider.preflight?.(signal))) ?? [])];
   const listed = await context.call((signal) => provider.list(signal));
@@ -56,6 +59,18 @@ async function look(context: StepContext): Promise<Answer> {
   const reconciled = reconcile(context, holds);
   if (holds.what !== "ours") return { go: "next", ...reconciled };
   return onward(context, holds.key, reconciled, gone);
+}
+
+/** A mirror must take a write, and hold nothing but what it got from us: one that is behind or empty is brought along by promote. */
+async function lookAtMirrors(context: StepContext): Promise<Problem | undefined> {
+  for (const { mirror } of context.mirrors) await context.call((signal) => mirror.preflight(signal));
+  const strange = (await mirrorsHold(context)).find(({ holds }) => holds.what === "foreign");
+  if (strange === undefined) return undefined;
+  return {
+    code: "foreign",
+    text: `mirror ${strange.plug.name} holds a value that rotated neither wrote nor adopted`,
+    hint: "empty it, or put the store's value there: the rotation then brings it along",
+  };
 }
 
 /** A key that works and is not listed could never be seen dead. A young one may only lag behind. */

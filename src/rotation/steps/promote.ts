@@ -1,9 +1,10 @@
+import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
-import { awaitOpenCalls, secretOf, storeHolds } from "../observe.ts";
+import { awaitOpenCalls, is, mirrorsHold, secretOf, storeHolds } from "../observe.ts";
 import { retreat } from "../way-back.ts";
 
-/** Makes the target the store's current value, over whatever version of ours, or nothing, is there. */
+/** Makes the target the current value of the store and of every mirror, over whatever version of ours, or nothing, is there. */
 export async function promote(context: StepContext): Promise<Answer> {
   const { target } = context;
   if (target === undefined) return { go: "step", step: "create", why: "there is no key to promote" };
@@ -16,7 +17,7 @@ export async function promote(context: StepContext): Promise<Answer> {
     const hint = `put the value of ${context.old?.vendorId ?? "the last known key"} back, or say rotatectl abandon and then adopt`;
     return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
   }
-  if (holds.what === "ours" && holds.key.id === target.id) return promoted(context, target);
+  if (is(holds, target)) return copyToMirrors(context, target, holds.secret);
 
   if ((await secretOf(context, target)) === undefined) {
     return retreat(context, "lost", {
@@ -30,12 +31,40 @@ export async function promote(context: StepContext): Promise<Answer> {
   await context.call((signal) => context.store.promote(target.version, over, signal));
 
   const seen = await storeHolds(context);
-  if (seen.what === "ours" && seen.key.id === target.id) return promoted(context, target);
+  if (is(seen, target)) return copyToMirrors(context, target, seen.secret);
   return {
     go: "again",
     at: context.clock.now(),
     problem: { code: "notHeld", text: "the store does not show the value that was just written", hint: "somebody else writes there, too" },
   };
+}
+
+/** Writes the target to every mirror that does not hold it, and reads it back. One that is down makes the step wait; nothing is undone. */
+async function copyToMirrors(context: StepContext, target: Key, secret: Secret): Promise<Answer> {
+  for (const { plug, holds } of await mirrorsHold(context)) {
+    if (is(holds, target)) continue;
+    if (holds.what === "foreign") return foreignMirror(context, plug.name);
+    const over = holds.what === "ours" ? holds.secret : undefined;
+    await context.announce({ kind: "promote", key: target });
+    await context.call((signal) => plug.mirror.write(secret, over, signal));
+  }
+  const behind = (await mirrorsHold(context)).find(({ holds }) => !is(holds, target));
+  if (behind === undefined) return promoted(context, target);
+  return {
+    go: "again",
+    at: context.clock.now(),
+    problem: {
+      code: "notHeld",
+      text: `mirror ${behind.plug.name} does not show the value that was just written`,
+      hint: "somebody else writes there, too",
+    },
+  };
+}
+
+function foreignMirror(context: StepContext, name: string): Answer {
+  const text = `mirror ${name} holds a value that is not ours`;
+  const hint = `empty it or put the value of ${context.old?.vendorId ?? "the last known key"} back; it is tried again by itself`;
+  return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
 }
 
 function promoted(context: StepContext, target: Key): Answer {

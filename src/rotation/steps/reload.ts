@@ -1,7 +1,7 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { Answer, Problem, StepContext } from "../context.ts";
-import { again, secretOf, storeHolds } from "../observe.ts";
+import { again, is, mirrorsShow, secretOf, storeHolds } from "../observe.ts";
 import { retreat } from "../way-back.ts";
 
 /** Has every consumer pick the store's current value up, until all of them hold the target. */
@@ -9,8 +9,8 @@ export async function reload(context: StepContext): Promise<Answer> {
   const { target } = context;
   if (target === undefined) return { go: "step", step: "create", why: "there is no key to load" };
   const holds = await storeHolds(context);
-  if (holds.what !== "ours" || holds.key.id !== target.id)
-    return { go: "step", step: "promote", why: "the store does not hold the target" };
+  if (!is(holds, target) || !(await mirrorsShow(context, target)))
+    return { go: "step", step: "promote", why: "the store or a mirror does not hold the target" };
   const secret = await secretOf(context, target);
   const other = await reloadAll(context, secret ?? holds.secret);
   if (other !== undefined) return contradicted(context, other);

@@ -1,6 +1,6 @@
 import type { Answer, StepContext } from "../context.ts";
 import { proveAll } from "../evidence.ts";
-import { again, secretOf, storeHolds } from "../observe.ts";
+import { again, is, mirrorsShow, secretOf, storeHolds } from "../observe.ts";
 import { retreat } from "../way-back.ts";
 import { contradicted, reloadAll } from "./reload.ts";
 
@@ -9,8 +9,8 @@ export async function validate(context: StepContext): Promise<Answer> {
   const { target } = context;
   if (target === undefined) return { go: "step", step: "create", why: "there is no key to validate" };
   const holds = await storeHolds(context);
-  if (holds.what !== "ours" || holds.key.id !== target.id)
-    return { go: "step", step: "promote", why: "the store does not hold the target" };
+  if (!is(holds, target) || !(await mirrorsShow(context, target)))
+    return { go: "step", step: "promote", why: "the store or a mirror does not hold the target" };
   const secret = (await secretOf(context, target)) ?? holds.secret;
 
   const evidence = await proveAll(context, target, secret);

@@ -75,12 +75,9 @@ export const REFERENCES: readonly Mistake[] = [
     ],
   },
   {
-    name: "a mirror",
-    text: change("every: 30d", "mirrors: [{ use: local }]"),
-    says: [
-      "12:14: credentials.prod.mirrors: mirrors are not supported yet",
-      "hint: mirrors: further places that get a copy of the key; leave it out or empty for now",
-    ],
+    name: "a mirror in the place of the store",
+    text: change("every: 30d", "mirrors: [{ use: local, path: /keys.json, field: /acme }]"),
+    says: ["12:15: credentials.prod.mirrors[0]: the same place twice", "hint: give each credential places of its own"],
   },
   {
     name: "two credentials in one place",
@@ -88,7 +85,7 @@ export const REFERENCES: readonly Mistake[] = [
       "    every: 30d\n",
       "  second: { provider: acme, store: { use: local, path: /keys.json, field: /acme }, consumers: [{ use: gateway, provider: acme }] }\n",
     ),
-    says: ['12:36: credentials.second.store: the same place as credential "prod"', "hint: give each credential a place of its own"],
+    says: ['12:36: credentials.second.store: the same place as credential "prod"', "hint: give each credential places of its own"],
   },
   {
     name: "a number in the place of yes or no",

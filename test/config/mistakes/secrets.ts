@@ -6,7 +6,7 @@ export const SECRETS: readonly Mistake[] = [
     name: "a literal secret",
     text: change("adminKey: { credential: acme-admin }", "adminKey: sk-proj-canary-1"),
     says: [
-      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH } or { env: NAME }, never as the value",
+      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH }, { store: NAME } or { env: NAME }, never as the value",
       "hint: put the value in a file that only rotated can read, and name it: { file: /PATH }, or { credential: NAME } with systemd",
     ],
   },
@@ -14,7 +14,7 @@ export const SECRETS: readonly Mistake[] = [
     name: "a literal secret in braces",
     text: change("{ credential: acme-admin }", "{ sk-proj-canary-1 }"),
     says: [
-      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH } or { env: NAME }, never as the value",
+      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH }, { store: NAME } or { env: NAME }, never as the value",
       "hint: put the value in a file that only rotated can read, and name it: { file: /PATH }, or { credential: NAME } with systemd",
       "2:52: a name without a value",
       "hint: write it as `name: value`, or `name: {}` where it takes settings but needs none",
@@ -24,7 +24,7 @@ export const SECRETS: readonly Mistake[] = [
     name: "a literal secret as a number",
     text: change("{ credential: acme-admin }", "12345678"),
     says: [
-      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH } or { env: NAME }, never as the value",
+      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH }, { store: NAME } or { env: NAME }, never as the value",
       "hint: put the value in a file that only rotated can read, and name it: { file: /PATH }, or { credential: NAME } with systemd",
     ],
   },
@@ -33,14 +33,14 @@ export const SECRETS: readonly Mistake[] = [
     text: change(", adminKey: { credential: acme-admin }", ""),
     says: [
       "2:3: providers.acme.adminKey: is missing",
-      "hint: add adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH } or { env: NAME }, never as the value",
+      "hint: add adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH }, { store: NAME } or { env: NAME }, never as the value",
     ],
   },
   {
     name: "a misspelled reference",
     text: change("credential: acme-admin", "credentail: acme-admin"),
     says: [
-      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH } or { env: NAME }, never as the value",
+      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH }, { store: NAME } or { env: NAME }, never as the value",
       'hint: did you mean "credential"?',
     ],
   },
@@ -53,7 +53,7 @@ export const SECRETS: readonly Mistake[] = [
     name: "two references in one",
     text: change("credential: acme-admin", "credential: acme-admin, file: /canary"),
     says: [
-      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH } or { env: NAME }, never as the value",
+      "2:50: providers.acme.adminKey: a secret is given as a reference: { credential: NAME }, { file: /PATH }, { store: NAME } or { env: NAME }, never as the value",
       "hint: put the value in a file that only rotated can read, and name it: { file: /PATH }, or { credential: NAME } with systemd",
     ],
   },

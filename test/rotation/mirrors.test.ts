@@ -1,0 +1,73 @@
+import { mkdirSync, renameSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { expectPromisesHold } from "../kill/invariants.ts";
+import type { RotationHost } from "../support/rotation-host.ts";
+import { ended, events, KEEP, until, view, withHost } from "./scenario.ts";
+
+/** A credential whose key is copied to a file of its own and to a field of a shared one. */
+async function withMirrors(work: (host: RotationHost) => Promise<void>, first?: string): Promise<void> {
+  await withHost({}, async (host) => {
+    mkdirSync(host.host.path("copies"), { mode: 0o700 });
+    host.host.write("copies/shared.json", JSON.stringify({ other: "not ours", openai: first === undefined ? {} : { key: first } }));
+    const config = host.config(host.gateway.url, { credential: { mirrors: mirrorsOf(host) } });
+    host.host.configure(config);
+    host.host.daemon?.kill("SIGHUP");
+    await until(host, "the mirrors are in force", async () => host.host.log.includes("configuration read again"));
+    await work(host);
+  });
+}
+
+const mirrorsOf = (host: RotationHost) => [
+  { use: "local", path: host.host.path("copies/plain") },
+  { use: "local", path: host.host.path("copies/shared.json"), field: "/openai/key" },
+];
+
+const shared = (host: RotationHost) => (JSON.parse(host.host.read("copies/shared.json")) as { openai: { key: string } }).openai.key;
+const copies = (host: RotationHost) => [host.host.read("copies/plain"), shared(host)];
+
+describe.concurrent("mirrors", () => {
+  test("get a copy after the store, and the rest of their documents is left alone", { timeout: 40_000 }, () =>
+    withMirrors(async (host) => {
+      host.startLoad();
+      const { id } = await host.rotate();
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      expect(copies(host)).toEqual([host.stored(), host.stored()]);
+      expect(JSON.parse(host.host.read("copies/shared.json"))).toMatchObject({ other: "not ours" });
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("one that is down makes promote wait: nothing is undone, no reload starts, and it goes on by itself", { timeout: 40_000 }, () =>
+    withMirrors(async (host) => {
+      host.startLoad();
+      const { id: first } = await host.rotate();
+      expect((await ended(host, first)).outcome).toBe("done");
+      const release = KEEP.promote(host);
+      const { id } = await host.rotate();
+      await host.reaches("promote");
+      renameSync(host.host.path("copies"), host.host.path("away"));
+      await release();
+      await until(host, "promote was tried", async () => (await view(host, id)).lastError !== null);
+      expect(await view(host, id)).toMatchObject({ step: "promote", outcome: null });
+      expect((await events(host, "consumerReloaded")).filter(({ rotation }) => rotation === id)).toEqual([]);
+      await host.host.end("SIGKILL");
+      renameSync(host.host.path("away"), host.host.path("copies"));
+      await host.host.start();
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      expect(copies(host)).toEqual([host.stored(), host.stored()]);
+      await expectPromisesHold(host, rotation, "made", { started: 2 });
+    }),
+  );
+
+  test("a stranger's value in one ends the rotation before anything is made", { timeout: 40_000 }, () =>
+    withMirrors(async (host) => {
+      const { id } = await host.rotate();
+      const rotation = await ended(host, id);
+      expect(rotation).toMatchObject({ outcome: "failed", lastError: { code: "foreign" } });
+      expect(await events(host, "intentMade")).toEqual([]);
+      expect(shared(host)).toBe("sk-canary-of-somebody");
+    }, "sk-canary-of-somebody"),
+  );
+});
