@@ -12,7 +12,7 @@ export interface HttpRequest<Reply> {
   readonly bearer?: Secret;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** What a 2xx answer must look like. */
+  /** What a 2xx answer must look like; `z.undefined()` where it has no content. */
   readonly reply: z.ZodType<Reply>;
   readonly signal: AbortSignal;
   /**

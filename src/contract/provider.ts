@@ -91,6 +91,8 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   readonly supply: Supply;
   /** The vendor keeps no label: after a crash a key is known as ours only by what appeared since the intent. */
   readonly unlabelled?: true;
+  /** The vendor shows nothing of a secret: `identify` never is certain, and a person who adopts a key names its id. */
+  readonly cannotIdentify?: true;
   /** How many keys can exist at once, where they are so few that a rotation must look for room: two per user, say. */
   readonly places?: number;
   /** How long a key just created may be missing from `list`. */

@@ -25,6 +25,7 @@ interface Options {
 interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly empty: boolean;
   /** `undefined` when it is no JSON. */
   readonly body: unknown;
 }
@@ -35,7 +36,7 @@ export function makeHttp(exchange: Exchange): Http {
     const { action, method, body, signal } = request;
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
     const reply = await exchange({ action, url, method, headers: wireHeaders(request), ...text, signal });
-    return check({ ...reply, body: parse(Buffer.from(reply.body).toString("utf8")) }, request);
+    return check({ ...reply, empty: reply.body.length === 0, body: parse(Buffer.from(reply.body).toString("utf8")) }, request);
   };
 }
 
@@ -77,7 +78,7 @@ function single(headers: Readonly<Record<string, string | string[] | undefined>>
   );
 }
 
-function check<Reply>({ status, headers, body }: Answer, { action, reply, refusal }: HttpRequest<Reply>): Reply {
+function check<Reply>({ status, headers, empty, body }: Answer, { action, reply, refusal }: HttpRequest<Reply>): Reply {
   const fail = (code: AdapterCode, why: string, more: { cure?: string; retryAfterMs?: number } = {}) =>
     new AdapterError(code, `${action}: ${why}`, more);
 
@@ -86,7 +87,8 @@ function check<Reply>({ status, headers, body }: Answer, { action, reply, refusa
   }
   if (status >= 200 && status < 300) {
     const parsed = reply.safeParse(body);
-    if (parsed.success) return parsed.data;
+    // A page of HTML is no empty answer, also where an empty one is right.
+    if (parsed.success && (empty || body !== undefined)) return parsed.data;
     throw fail(
       "malformed",
       body === undefined ? `status ${status}, but the answer is no JSON` : "the answer has another shape than documented",

@@ -89,7 +89,7 @@ export function openCase({ vendor, definition, settings }: ProviderCase) {
       return {
         ...(provider.create && { create: (stop: AbortSignal) => open.create({ label: newLabel() }, stop) }),
         list: (stop) => provider.list(stop),
-        identify: (stop) => provider.identify(secret, stop),
+        ...(!definition.cannotIdentify && { identify: (stop: AbortSignal) => provider.identify(secret, stop) }),
         verify: (stop) => provider.verify(secret, stop),
         ...(provider.recover && { recover: (stop: AbortSignal) => provider.recover?.(id, stop) ?? Promise.reject() }),
         ...(provider.rename && { rename: (stop: AbortSignal) => provider.rename?.(id, newLabel(), stop) ?? Promise.reject() }),

@@ -1,5 +1,6 @@
 import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
+import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
 
@@ -33,4 +34,7 @@ export interface FakeVendor {
 }
 
 /** A provider without a fake does not compile: the suite has no gaps. */
-export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = { openai: fakeOpenAiVendor };
+export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
+  "any-llm": anyLlmVendor,
+  openai: fakeOpenAiVendor,
+};
