@@ -77,7 +77,7 @@ const STOP_LIMIT_MS = 20_000;
  * reads. It writes to /tmp whatever it is told: where we may, it gets a /tmp of its own, else that is cleaned up after it.
  */
 export async function makeRealGateway(
-  config: OpenClawFile,
+  config: { readonly gateway: { readonly port: number } },
   directory: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<RealGateway> {
