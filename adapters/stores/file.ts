@@ -4,10 +4,10 @@ import { AdapterError } from "../../src/contract/errors.ts";
 import { errnoOf, fileError } from "../../src/contract/file-errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import { defineStore, type Mirror, type Store } from "../../src/contract/store.ts";
+import { inTurn, orAbort } from "../../src/contract/turns.ts";
 import type { FileFacts, World } from "../../src/contract/world.ts";
 import { DocumentError, jsonDocument, parsePointer, plainDocument } from "./file/document.ts";
 import { findOwner, neighbours, type Owner } from "./file/place.ts";
-import { inTurn, orAbort } from "./file/turns.ts";
 
 /** YAML reads an unquoted 0600 as the number 600. */
 const MODES = { "0600": 0o600, "0400": 0o400, 600: 0o600, 400: 0o400 } as const;

@@ -1,5 +1,6 @@
 import type { StoreDefinition } from "../../src/contract/store.ts";
 import { file } from "./file.ts";
+import { vault } from "./vault.ts";
 
 /** Every kind of store, by the name that the configuration calls it (`type:`). */
-export const STORES = { file } as const satisfies Record<string, StoreDefinition>;
+export const STORES = { file, vault } as const satisfies Record<string, StoreDefinition>;

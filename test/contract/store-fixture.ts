@@ -1,6 +1,7 @@
 import type { STORES } from "../../adapters/stores/index.ts";
 import type { Store } from "../../src/contract/store.ts";
 import { fileFixtures } from "./file-fixture.ts";
+import { vaultFixtures } from "./vault-fixture.ts";
 
 /** A real store or a strict double of it, with two cells that share one document where the store has such a thing. */
 export interface StoreFixture {
@@ -24,4 +25,7 @@ export interface OpenStore {
 }
 
 /** A store without a fixture does not compile. */
-export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = { file: fileFixtures };
+export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = {
+  file: fileFixtures,
+  vault: vaultFixtures,
+};

@@ -2,8 +2,8 @@ import { mkdirSync } from "node:fs";
 import { openClient } from "../../src/cli/client.ts";
 import { type AnyLlmGateway, startAnyLlm } from "../support/any-llm.ts";
 import { Host, QUICK_TIMING } from "../support/host.ts";
-import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
 import { type OpenBao, startOpenBao } from "../support/openbao.ts";
+import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
 
 /** As long as in real life: under load an old key was seen in use 2.9 s after the reload. */
 const ADMISSION_WINDOW = "15s";
@@ -55,7 +55,10 @@ export class VaultHost {
     await bao.call("POST", `secret/data/${PATH}`, { data: { [FIELD]: first.key, note: "not ours" } });
 
     mkdirSync(host.path("openclaw"));
-    const gateway = await makeRealGateway(openclawConfig(vendor, port), host.path("openclaw"), { VAULT_ADDR: bao.url, VAULT_TOKEN: bao.rootToken });
+    const gateway = await makeRealGateway(openclawConfig(vendor, port), host.path("openclaw"), {
+      VAULT_ADDR: bao.url,
+      VAULT_TOKEN: bao.rootToken,
+    });
     const made = new VaultHost(host, vendor, bao, gateway);
     await Promise.all([gateway.start(), host.start()]);
     await host.client.call("pair", { consumer: "gateway" });

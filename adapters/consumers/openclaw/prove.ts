@@ -115,9 +115,15 @@ async function modelRun(setup: Setup, gateway: Gateway, agentId: string, model: 
     agentMeta.terminalReceipt?.rerouted === true ||
     executionTrace?.fallbackUsed === true
   ) {
+    const seen = [
+      `credential ${served}`,
+      `provider ${agentMeta.provider}`,
+      ...(agentMeta.terminalReceipt?.rerouted === true ? ["rerouted"] : []),
+      ...(executionTrace?.fallbackUsed === true ? ["a fallback"] : []),
+    ];
     return {
       result: "contradicted",
-      cause: `${who}: the model run was not served by the key of ${use.provider}${served === "profile" ? " but by an auth profile" : ""}`,
+      cause: `${who}: the model run was not served by the key of ${use.provider}${served === "profile" ? " but by an auth profile" : ""} (${seen.join(", ")})`,
       cure: `put "auth": "api-key" under models.providers.${use.provider} in openclaw.json and take profiles and fallbacks away`,
     };
   }

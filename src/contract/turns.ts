@@ -1,19 +1,19 @@
-/** The end of the work that is under way or waiting, by path. */
+/** The end of the work that is under way or waiting, by the document that it changes. */
 const ends = new Map<string, Promise<unknown>>();
 
 /**
- * Does `work` when all earlier work on the same path of this process has ended: two credentials may share a file.
- * After an abort it rejects at once; work that has begun then ends by itself, before the next on this path.
+ * Does `work` when all earlier work of this process on the same document has ended: two credentials may share one.
+ * After an abort it rejects at once; work that has begun then ends by itself, before the next on this document.
  */
-export async function inTurn<T>(path: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const before = ends.get(path) ?? Promise.resolve();
+export async function inTurn<T>(document: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const before = ends.get(document) ?? Promise.resolve();
   const turn = before.then(() => {
     signal.throwIfAborted();
     return work();
   });
   const end = turn.catch(() => undefined);
-  ends.set(path, end);
-  void end.then(() => ends.get(path) === end && ends.delete(path));
+  ends.set(document, end);
+  void end.then(() => ends.get(document) === end && ends.delete(document));
   return orAbort(turn, signal);
 }
 

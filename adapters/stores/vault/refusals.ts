@@ -1,0 +1,78 @@
+import { z } from "zod";
+import { type AdapterCode, AdapterError } from "../../../src/contract/errors.ts";
+
+interface Answer {
+  readonly action: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `undefined` when it is no JSON. */
+  readonly body: unknown;
+}
+
+interface Meaning {
+  readonly code: AdapterCode;
+  readonly why: string;
+  readonly cure?: string;
+}
+
+const errorBody = z.looseObject({ errors: z.array(z.string()) });
+const deletedVersion = z.looseObject({ data: z.looseObject({ metadata: z.looseObject({}) }) });
+
+/** Vault gives no codes, so its texts decide where a status has several meanings. None of them is passed on. */
+const TEXTS: readonly { readonly status: number; readonly text: RegExp; readonly means: Meaning }[] = [
+  {
+    status: 400,
+    text: /check-and-set parameter did not match/,
+    means: { code: "inconclusive", why: "another writer was faster", cure: "nothing was written; the next try looks at what is there now" },
+  },
+  {
+    status: 404,
+    text: /no handler for route/,
+    means: { code: "misconfigured", why: "nothing is mounted there", cure: "look at url, namespace and mount" },
+  },
+  {
+    status: 503,
+    text: /sealed/i,
+    means: { code: "unavailable", why: "it is sealed", cure: "unseal it: bao operator unseal, or vault operator unseal" },
+  },
+];
+
+const STATUSES: Readonly<Record<number, Meaning>> = {
+  403: {
+    code: "forbidden",
+    why: "permission denied",
+    cure: "give the token the rights of examples/vault-policy.hcl, in the namespace of the settings",
+  },
+  404: { code: "notFound", why: "there is no such thing" },
+  405: { code: "misconfigured", why: "no such operation there", cure: "look at mount: it must be a KV engine, version 2" },
+  412: { code: "unavailable", why: "this replica is behind" },
+  429: { code: "rateLimited", why: "too many requests" },
+  472: { code: "unavailable", why: "a replica that takes no requests" },
+  473: { code: "unavailable", why: "a standby that takes no requests" },
+};
+
+/** What an answer refuses; `undefined` when it is none. A version that was deleted is an answer, though its status is 404. */
+export function refusal({ action, status, headers, body }: Answer): AdapterError | undefined {
+  if (status >= 200 && status < 300) {
+    if (body !== undefined || status === 204) return undefined;
+    return new AdapterError("malformed", `${action}: status ${status}, but the answer is no JSON`);
+  }
+  if (status === 404 && deletedVersion.safeParse(body).success) return undefined;
+  const { code, why, cure } = meaning(status, body);
+  const seconds = headers["retry-after"] ?? "";
+  return new AdapterError(code, `${action}: status ${status}, ${why}`, {
+    ...(cure !== undefined && { cure }),
+    ...(/^\d+$/.test(seconds) && { retryAfterMs: Number(seconds) * 1000 }),
+  });
+}
+
+function meaning(status: number, body: unknown): Meaning {
+  const errors = errorBody.safeParse(body).data?.errors;
+  const known = TEXTS.find((entry) => entry.status === status && errors?.some((text) => entry.text.test(text)));
+  if (known !== undefined) return known.means;
+  if (status < 400)
+    return { code: "malformed", why: "and redirects are not followed", cure: "set url to the address that it redirects to" };
+  if (status >= 500) return { code: "unavailable", why: "it could not answer" };
+  if (errors === undefined) return { code: "malformed", why: "which is no answer of a Vault" };
+  return STATUSES[status] ?? { code: "invalid", why: "refused as wrong" };
+}

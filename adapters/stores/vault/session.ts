@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { AdapterError, hasCode } from "../../../src/contract/errors.ts";
+import { Secret } from "../../../src/contract/secret.ts";
+import { inTurn } from "../../../src/contract/turns.ts";
+import type { World } from "../../../src/contract/world.ts";
+import { encodePath } from "./names.ts";
+import type { Settings } from "./settings.ts";
+import type { CallVault } from "./transport.ts";
+
+/** One identity at one server, shared by all places of a store. */
+export interface Session {
+  /**
+   * Runs a call with a token: renewed when two thirds of its time are over, and got anew, once, when it is refused. A `forbidden` that comes out
+   * is about rights; a token that is no longer valid is `unauthorized`.
+   */
+  use<T>(signal: AbortSignal, call: (token: Secret) => Promise<T>): Promise<T>;
+}
+
+interface Token {
+  readonly secret: Secret;
+  readonly renewable: boolean;
+  /** When to renew it, in Unix milliseconds; `undefined` for one without an end. */
+  readonly renewAt: number | undefined;
+}
+
+const lease = z.looseObject({
+  auth: z.looseObject({
+    client_token: z
+      .string()
+      .min(1)
+      .transform((text) => new Secret(text)),
+    lease_duration: z.number(),
+    renewable: z.boolean(),
+  }),
+});
+const lookedUp = z.looseObject({ data: z.looseObject({ ttl: z.number(), renewable: z.boolean().optional() }) });
+
+/** Vault answers 403 to a token that is not valid and to one without rights; a login it refuses with 400. */
+const REFUSED = ["forbidden", "invalid"] as const;
+
+let sessions = 0;
+
+export function openSession({ auth }: Settings, call: CallVault, world: World): Session {
+  sessions += 1;
+  const turn = `vault session ${sessions}`;
+  let current: Token | undefined;
+
+  const token = (secret: Secret, seconds: number, renewable: boolean): Token => ({
+    secret,
+    renewable,
+    renewAt: seconds > 0 ? world.clock.now() + (seconds * 1000 * 2) / 3 : undefined,
+  });
+
+  function fromLease(action: string, reply: unknown): Token {
+    const { client_token, lease_duration, renewable } = shaped(lease, action, reply).auth;
+    return token(client_token, lease_duration, renewable);
+  }
+
+  async function logIn(signal: AbortSignal): Promise<Token> {
+    if (!("appRole" in auth)) return lookUp(await world.secret("token" in auth ? auth.token : { file: auth.tokenFile }), signal);
+    const { roleId, secretId, mount } = auth.appRole;
+    const action = "vault store: log in as AppRole";
+    const body = { role_id: roleId, secret_id: (await world.secret(secretId)).reveal() };
+    const path = `auth/${encodePath(mount)}/login`;
+    const cure = `put a secret-id of the role ${roleId} that is valid into auth.appRole.secretId, and look at namespace`;
+    return fromLease(action, await accepted(action, cure, () => call({ action, method: "POST", path, body, signal })));
+  }
+
+  /** Shows that a token is valid, and how long. */
+  async function lookUp(secret: Secret, signal: AbortSignal): Promise<Token> {
+    const action = "vault store: look at our token";
+    const cure = `the token is expired, revoked, of another namespace, or may not look itself up: put a valid one into auth.${"token" in auth ? "token" : "tokenFile"}`;
+    const look = () => call({ action, method: "GET", path: "auth/token/lookup-self", token: secret, signal });
+    const { ttl, renewable = false } = shaped(lookedUp, action, await accepted(action, cure, look)).data;
+    return token(secret, ttl, renewable);
+  }
+
+  async function renew({ secret }: Token, signal: AbortSignal): Promise<Token> {
+    const action = "vault store: renew our token";
+    try {
+      const reply = await call({ action, method: "POST", path: "auth/token/renew-self", body: {}, token: secret, signal });
+      return fromLease(action, reply);
+    } catch (error) {
+      if (!hasCode(error, ...REFUSED)) throw error;
+      return logIn(signal);
+    }
+  }
+
+  /** A token that is not `refused`; one caller at a time asks for it. */
+  function acquire(signal: AbortSignal, refused?: Token): Promise<Token> {
+    return inTurn(turn, signal, async () => {
+      if (current === undefined || current === refused) current = await logIn(signal);
+      else if (current.renewAt !== undefined && world.clock.now() >= current.renewAt) {
+        current = current.renewable ? await renew(current, signal) : await logIn(signal);
+      }
+      return current;
+    });
+  }
+
+  return {
+    async use(signal, work) {
+      const first = await acquire(signal);
+      try {
+        return await work(first.secret);
+      } catch (error) {
+        if (!hasCode(error, "forbidden")) throw error;
+      }
+      return work((await acquire(signal, first)).secret);
+    },
+  };
+}
+
+async function accepted<T>(action: string, cure: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!hasCode(error, ...REFUSED)) throw error;
+    throw new AdapterError("unauthorized", `${action}: refused`, { cure });
+  }
+}
+
+/** A reply of the documented shape. */
+export function shaped<T>(shape: z.ZodType<T>, action: string, reply: unknown): T {
+  const parsed = shape.safeParse(reply);
+  if (parsed.success) return parsed.data;
+  throw new AdapterError("malformed", `${action}: the answer has another shape than documented`, {
+    cure: "look at url and mount: it must be a KV engine, version 2, and no proxy's page",
+  });
+}
