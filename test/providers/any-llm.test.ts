@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { anyLlm } from "../../providers/any-llm.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import { type FaultProxy, startFaultProxy } from "../fakes/fault-proxy.ts";
@@ -19,6 +19,7 @@ beforeAll(async () => {
   provider = connect();
 }, 90_000);
 afterEach(() => {
+  vi.unstubAllEnvs();
   gateway.outage(undefined);
   proxy.faults.clear();
   proxy.log.length = 0;
@@ -137,6 +138,7 @@ describe("list", () => {
   const whole = [rows(0, 200), rows(200, 210)] as const;
 
   it("reads what fits one page once, and times without an offset as UTC", async () => {
+    vi.stubEnv("TZ", "America/New_York");
     pages([{ ...row(0), colour: "red" } as object]);
     const [key] = await provider.list(signal);
     expect(key).toEqual({
@@ -155,13 +157,17 @@ describe("list", () => {
     expect(proxy.log).toHaveLength(4);
   });
 
-  it.each([
-    ["misses a key", [rows(0, 200), rows(201, 210)]],
-    ["shows a key twice", [rows(0, 200), [row(0), ...rows(200, 209)]]],
-  ])("gives no reading that %s", async (_, moved) => {
-    pages(...moved, ...whole, ...moved, ...whole, ...whole);
+  it("gives no reading that misses a key which the next one has", async () => {
+    pages(rows(0, 200), rows(201, 210), ...whole, ...whole);
+    expect(await provider.list(signal)).toHaveLength(210);
+    expect(proxy.log).toHaveLength(6);
+  });
+
+  it("gives no reading that shows a key twice, since another is missing there", async () => {
+    const moved = [rows(0, 200), [row(0), ...rows(200, 209)]];
+    pages(...moved, ...moved, ...whole, ...whole);
     expect(new Set((await provider.list(signal)).map(({ id }) => id)).size).toBe(210);
-    expect(proxy.log).toHaveLength(10);
+    expect(proxy.log).toHaveLength(8);
   });
 
   it("gives up, soon, when no two readings agree", async () => {
