@@ -280,6 +280,20 @@ describe("what is wrong is told apart", () => {
   });
 });
 
+it("ends a call that is under way when it is aborted, and the next one works", async () => {
+  const store = connect();
+  await store.read("current", signal);
+  const [reason, controller] = [new Error("enough"), new AbortController()];
+  between = ({ signal: passed }) =>
+    new Promise((_, reject) => {
+      passed.addEventListener("abort", () => reject(passed.reason));
+      controller.abort(reason);
+    });
+  await expect(store.stage("v1", new Secret("sk-canary-one"), controller.signal)).rejects.toBe(reason);
+  between = network.exchange;
+  await rotate(store);
+});
+
 it("takes nothing from the environment", async () => {
   for (const name of ["VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "VAULT_PREFIX"]) vi.stubEnv(name, `canary-${name}`);
   vi.stubEnv("VAULT_SKIP_VERIFY", "1");
