@@ -194,6 +194,7 @@ describe("http", () => {
       requests.push(`${request.headers.authorization} ${request.headers.connection}`);
       if (request.url === "/redirect") return response.writeHead(302, { location: "/" }).end();
       if (request.url === "/html") return response.end("<html>canary</html>");
+      if (request.url === "/empty") return response.writeHead(204).end();
       if (request.url === "/shape") return response.end('{"ok":"canary"}');
       if (request.url === "/large") return response.end(JSON.stringify({ ok: true, canary: "x".repeat(1 << 20) }));
       if (request.url === "/half") return response.writeHead(200, { "content-length": "50" }).write('{"ok":', () => response.destroy());
@@ -218,6 +219,16 @@ describe("http", () => {
   ])("says of %s: %s, and nothing of the reply", async (path, code) => {
     const error = expect.objectContaining({ code, message: expect.not.stringContaining("canary") });
     await expect(get(network().http, `${url}${path}`)).rejects.toEqual(error);
+  });
+
+  it("takes an empty answer where none is expected, and no page of HTML for one", async () => {
+    const ask = (path: string) => {
+      const request = { action: "test: delete", method: "DELETE", reply: z.undefined(), signal: AbortSignal.timeout(5000) } as const;
+      return network().http(`${url}${path}`, request);
+    };
+    expect(await ask("/empty")).toBeUndefined();
+    await expect(ask("/html")).rejects.toMatchObject({ code: "malformed" });
+    await expect(get(network().http, `${url}/empty`)).rejects.toMatchObject({ code: "malformed" });
   });
 
   it("reads a date in Retry-After by the other side's clock", async () => {

@@ -3,7 +3,7 @@ import { Secret } from "../../src/contract/secret.ts";
 import { defineStore, type Mirror, type Store, type StoreContext } from "../../src/contract/store.ts";
 import { inTurn } from "../../src/contract/turns.ts";
 import type { World } from "../../src/contract/world.ts";
-import { type Documents, openDocuments, type VaultDocument } from "./vault/documents.ts";
+import { type Asking, type Documents, openDocuments, type VaultDocument } from "./vault/documents.ts";
 import { keepOf } from "./vault/names.ts";
 import { tryRights } from "./vault/preflight.ts";
 import { openSession } from "./vault/session.ts";
@@ -142,11 +142,6 @@ function openCell(store: Settings, { path, field }: Place, credential: string, w
       await tryRights.document(documents, path, credential, { action: `vault store: try a write to ${here}`, signal });
     },
   };
-}
-
-interface Asking {
-  readonly action: string;
-  readonly signal: AbortSignal;
 }
 
 interface Replacing {

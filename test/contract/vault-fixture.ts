@@ -5,6 +5,7 @@ import type { Exchange } from "../../src/contract/http.ts";
 import type { World } from "../../src/contract/world.ts";
 import { type OpenBao, startOpenBao } from "../support/openbao.ts";
 import { testWorld } from "../support/world.ts";
+import type { MirrorFixture, OpenMirror } from "./mirror-fixture.ts";
 import type { Cell, OpenStore, StoreFixture } from "./store-fixture.ts";
 
 /** Both shapes of the store on a real OpenBao: a path per value, and two fields of one path. */
@@ -13,10 +14,21 @@ export const vaultFixtures: readonly StoreFixture[] = [
   { name: "vault (two fields of one path)", open: () => open(true) },
 ];
 
+export const vaultMirrorFixtures: readonly MirrorFixture[] = [{ name: "vault (a field of a path)", openMirror }];
+
+async function openMirror(): Promise<OpenMirror> {
+  const store = await open(true);
+  return {
+    ...store,
+    seen: () => store.seen("first"),
+    strangerWrites: (value) => store.strangerWrites("first", value),
+  };
+}
+
 /** One server for all tests of a file; each has a mount of its own. It ends with the process. */
 let server: Promise<OpenBao> | undefined;
 
-async function open(shared: boolean): Promise<OpenStore> {
+async function open(shared: boolean): Promise<OpenStore & Pick<OpenMirror, "connectMirror">> {
   server ??= startOpenBao();
   const bao = await server;
   const mount = randomUUID();
@@ -49,6 +61,7 @@ async function open(shared: boolean): Promise<OpenStore> {
 
   return {
     connect: (cell) => connect(cell),
+    connectMirror: () => vault.mirror(settings, vault.place.parse(place("first")), { credential: "first" }, world),
     connectFailing(cell, at, when) {
       const { exchange, failed } = failing(world.exchange, at, when);
       return { store: connect(cell, exchange), failed };

@@ -25,11 +25,12 @@ export interface AnyLlmGateway {
 const STARTS_WITHIN_MS = 60_000;
 const UPSTREAM_KEY = "sk-upstream-canary-0001";
 
-/** The gateway ends with its standard input: so it does not outlive us, however we end. */
+/** The gateway ends with its standard input, and takes its folder with it: so it does not outlive us, however we end. */
 const PROGRAM = `
-import os, sys, threading
+import os, shutil, sys, threading
 def end_with_us():
     sys.stdin.buffer.read()
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
     os._exit(0)
 threading.Thread(target=end_with_us, daemon=True).start()
 from any_llm.gateway.cli import main

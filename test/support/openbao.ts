@@ -20,6 +20,9 @@ export interface BaoReply {
 
 const ROOT_TOKEN = "canary-root-token";
 
+/** Runs a program until its own standard input ends, as it does however this process ends: a worker of the tests is killed. */
+const DIES_WITH_US = 'exec 3<&0; "$@" </dev/null & child=$!; (read -r _ <&3; kill -9 "$child") & wait "$child"';
+
 /** Starts a real OpenBao of its own, in memory, with a KV engine version 2 at `secret/`. */
 export async function startOpenBao(): Promise<OpenBao> {
   const folder = await installPeer("openbao");
@@ -38,9 +41,8 @@ export async function startOpenBao(): Promise<OpenBao> {
 async function start(binary: string, port: number): Promise<OpenBao> {
   const url = `http://127.0.0.1:${port}`;
   const args = ["server", "-dev", `-dev-listen-address=127.0.0.1:${port}`, "-dev-no-store-token", "-log-level=error"];
-  const child = spawn(binary, args, { env: { BAO_DEV_ROOT_TOKEN_ID: ROOT_TOKEN, HOME: "/nonexistent" }, stdio: "ignore" });
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
+  const env = { BAO_DEV_ROOT_TOKEN_ID: ROOT_TOKEN, HOME: "/nonexistent", PATH: process.env["PATH"] };
+  const child = spawn("sh", ["-c", DIES_WITH_US, "sh", binary, ...args], { env, stdio: ["pipe", "ignore", "ignore"] });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   child.once("error", () => undefined);
 
@@ -55,8 +57,7 @@ async function start(binary: string, port: number): Promise<OpenBao> {
       return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
     },
     async close() {
-      process.removeListener("exit", kill);
-      kill();
+      child.stdin.end();
       await ended;
     },
   };

@@ -10,8 +10,9 @@ const NO_NOTE = "x".repeat(1024);
 /** Tries that show a right without using it. Each throws what a write would throw. */
 export const tryRights = {
   async document(documents: Documents, path: string, name: string, asking: Asking): Promise<void> {
-    await mustBeRefused(documents.write(path, {}, NO_VERSION, asking), asking, "inconclusive");
+    // First, because an engine of version 1 knows no PATCH, and would take the write below as any other.
     await mustBeRefused(documents.setNote(path, name, NO_NOTE, asking), asking, "invalid", "notFound");
+    await mustBeRefused(documents.write(path, {}, NO_VERSION, asking), asking, "inconclusive");
     try {
       await documents.note(path, name, asking);
     } catch (error) {

@@ -31,6 +31,11 @@ const TEXTS: readonly { readonly status: number; readonly text: RegExp; readonly
     means: { code: "misconfigured", why: "nothing is mounted there", cure: "look at url, namespace and mount" },
   },
   {
+    status: 404,
+    text: /namespace not found/,
+    means: { code: "misconfigured", why: "there is no such namespace", cure: "look at namespace" },
+  },
+  {
     status: 503,
     text: /sealed/i,
     means: { code: "unavailable", why: "it is sealed", cure: "unseal it: bao operator unseal, or vault operator unseal" },
@@ -74,5 +79,8 @@ function meaning(status: number, body: unknown): Meaning {
     return { code: "malformed", why: "and redirects are not followed", cure: "set url to the address that it redirects to" };
   if (status >= 500) return { code: "unavailable", why: "it could not answer" };
   if (errors === undefined) return { code: "malformed", why: "which is no answer of a Vault" };
+  // Only a 404 without a text says that a document is not there: nobody may take another for an empty place.
+  if (status === 404 && errors.length > 0)
+    return { code: "misconfigured", why: "there is no such place", cure: "look at url, namespace and mount" };
   return STATUSES[status] ?? { code: "invalid", why: "refused as wrong" };
 }
