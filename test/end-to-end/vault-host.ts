@@ -43,7 +43,7 @@ export class VaultHost {
           main: {
             provider: "any-llm",
             store: { use: "vault", path: PATH, field: FIELD },
-            consumers: [{ use: "gateway", provider: "openai" }],
+            consumers: [{ use: "gateway", provider: "any-llm" }],
             every: "30d",
           },
         },
@@ -120,8 +120,8 @@ function openclawConfig(vendor: AnyLlmGateway, port: number) {
   return {
     ...usual,
     secrets: { providers: { vault: { source: "exec", pluginIntegration: { pluginId: "vault", integrationId: "vault" } } } },
-    models: { providers: { openai: { ...openai, apiKey, models } } },
-    agents: { defaults: { model: { primary: "openai/openai:fake-1" } } },
+    models: { providers: { "any-llm": { ...openai, apiKey, models } } },
+    agents: { defaults: { model: { primary: "any-llm/openai:fake-1" } } },
     plugins: { allow: ["vault"], entries: { vault: { enabled: true } } },
   };
 }

@@ -51,7 +51,7 @@ describe("real OpenClaw, real any-llm gateway, key in real OpenBao", { timeout: 
     }
     expect(await real.rotate(request), "the same request finds the same rotation").toBe(id);
     const { open, last } = await real.host.show("main");
-    const rotation = await real.host.settled((open ?? last)?.id ?? id, 240_000);
+    const rotation = await real.host.settled(open?.id ?? last?.rotation ?? id, 240_000);
     await users.stop();
     expect(kills).toBe(KILLS);
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");

@@ -65,6 +65,8 @@ function refusedBy(cause: string): Disproof {
   };
 }
 
+const route = z.object({ provider: z.string(), model: z.string() });
+
 const run = z.object({
   status: z.string(),
   result: z.object({
@@ -72,13 +74,24 @@ const run = z.object({
       agentMeta: z.object({
         provider: z.string(),
         credentialSource: z.object({ kind: z.string() }).optional(),
-        terminalReceipt: z.object({ rerouted: z.boolean() }).optional(),
+        terminalReceipt: z.object({ rerouted: z.boolean(), requested: route.optional(), effective: route.optional() }).optional(),
       }),
       executionTrace: z.object({ fallbackUsed: z.boolean().optional() }).optional(),
     }),
   }),
 });
 const accepted = z.object({ status: z.literal("accepted") });
+
+/**
+ * Whether the run went to another provider or model than the one asked for. OpenClaw says `rerouted` as well where only the answer
+ * names the model otherwise, as every router behind one address does: that was the same road with the same key.
+ */
+function wentElsewhere(receipt: z.output<typeof run>["result"]["meta"]["agentMeta"]["terminalReceipt"]): boolean {
+  if (receipt?.rerouted !== true) return false;
+  const { requested, effective } = receipt;
+  if (requested === undefined || effective === undefined) return true;
+  return requested.provider !== effective.provider || requested.model !== effective.model;
+}
 
 /** One small request on the road that the agent's own requests take. It answers twice: accepted, then done. */
 async function modelRun(setup: Setup, gateway: Gateway, agentId: string, model: string | undefined): Promise<Disproof | undefined> {
@@ -112,7 +125,7 @@ async function modelRun(setup: Setup, gateway: Gateway, agentId: string, model: 
   if (
     served !== "direct" ||
     agentMeta.provider !== use.provider ||
-    agentMeta.terminalReceipt?.rerouted === true ||
+    wentElsewhere(agentMeta.terminalReceipt) ||
     executionTrace?.fallbackUsed === true
   ) {
     const seen = [
