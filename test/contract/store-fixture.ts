@@ -1,5 +1,6 @@
 import type { STORES } from "../../adapters/stores/index.ts";
 import type { Store } from "../../src/contract/store.ts";
+import { awsFixtures } from "./aws-fixture.ts";
 import { fileFixtures } from "./file-fixture.ts";
 
 /** A real store or a strict double of it, with two cells that share one document where the store has such a thing. */
@@ -24,4 +25,7 @@ export interface OpenStore {
 }
 
 /** A store without a fixture does not compile. */
-export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = { file: fileFixtures };
+export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = {
+  file: fileFixtures,
+  "aws-secrets-manager": awsFixtures,
+};
