@@ -48,7 +48,7 @@ export async function startAwsStrict(moto: string): Promise<AwsStrict> {
     if (!["PutSecretValue", "GetSecretValue", "UpdateSecretVersionStage"].includes(action)) return forward(action, headers, input);
     const facts = await forward("DescribeSecret", headers, { SecretId: input["SecretId"] });
     if (facts.status !== 200) return facts;
-    if (facts.body["DeletedDate"] !== undefined) return refusal("InvalidRequestException");
+    if (typeof facts.body["DeletedDate"] === "number") return refusal("InvalidRequestException");
     if (action === "GetSecretValue") {
       if (input["VersionStage"] === undefined && input["VersionId"] === undefined) input = { ...input, VersionStage: "AWSCURRENT" };
       return forward(action, headers, input);
@@ -67,6 +67,19 @@ export async function startAwsStrict(moto: string): Promise<AwsStrict> {
         if (there.body["SecretString"] !== text) return refusal("ResourceExistsException");
         const { ARN, Name } = there.body;
         return { status: 200, body: { ARN, Name, VersionId: token, VersionStages: stages[token] ?? [] } };
+      }
+      // In moto a label that moved once is then on two versions; at AWS a label is on one. So it is written under another and moved.
+      const SecretId = input["SecretId"];
+      const holder = (label: unknown) => Object.keys(stages).find((id) => stages[id]?.includes(String(label)));
+      if (added.some((label) => holder(label) !== undefined)) {
+        const written = await forward("PutSecretValue", headers, { ...input, VersionStages: ["strict/moving"] });
+        const moves = added.map((label) => [label, holder(label), token]);
+        for (const [VersionStage, from, MoveToVersionId] of [...moves, ["strict/moving", token, undefined]]) {
+          const step = { SecretId, VersionStage, MoveToVersionId, ...(from !== undefined && { RemoveFromVersionId: from }) };
+          const moved = await forward("UpdateSecretVersionStage", headers, step);
+          if (moved.status !== 200) return moved;
+        }
+        return { status: 200, body: { ...written.body, VersionStages: added } };
       }
       input = { ...input, VersionStages: added };
     }
