@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** From AWS's list of quotas: labels over all versions of one secret. */
+/** Labels over all versions of one secret. Unconfirmed: from memory of AWS's quotas, not tried on AWS. */
 export const MAX_LABELS = 20;
 
 const OURS = "rotated/";
