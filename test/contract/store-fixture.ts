@@ -1,5 +1,6 @@
 import type { STORES } from "../../adapters/stores/index.ts";
 import type { Store } from "../../src/contract/store.ts";
+import { awsFixtures } from "./aws-fixture.ts";
 import { fileFixtures } from "./file-fixture.ts";
 import { vaultFixtures } from "./vault-fixture.ts";
 
@@ -28,4 +29,5 @@ export interface OpenStore {
 export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = {
   file: fileFixtures,
   vault: vaultFixtures,
+  "aws-secrets-manager": awsFixtures,
 };
