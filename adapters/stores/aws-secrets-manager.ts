@@ -3,11 +3,11 @@ import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import { httpUrl } from "../../src/contract/settings.ts";
 import { defineStore, type Store } from "../../src/contract/store.ts";
+import { inTurn } from "../../src/contract/turns.ts";
 import type { World } from "../../src/contract/world.ts";
 import { awsClient } from "./aws-secrets-manager/client.ts";
 import { jsonDocument, parsePointer, wholeDocument } from "./aws-secrets-manager/document.ts";
 import { isOurs, keepLabel, MAX_LABELS, requestToken } from "./aws-secrets-manager/labels.ts";
-import { inTurn } from "./aws-secrets-manager/turns.ts";
 
 const settings = z.strictObject({
   region: z.string().min(1).describe("the region of the secrets, such as eu-central-1"),
