@@ -1,7 +1,8 @@
 import type { ProviderDefinition } from "../src/contract/provider.ts";
+import { gemini } from "./gemini.ts";
 import { openai } from "./openai.ts";
 
 /** Every vendor that `type` may name under `providers:`. */
-export const PROVIDERS = { openai } as const satisfies Record<string, ProviderDefinition>;
+export const PROVIDERS = { gemini, openai } as const satisfies Record<string, ProviderDefinition>;
 
 export type ProviderName = keyof typeof PROVIDERS;

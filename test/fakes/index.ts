@@ -1,6 +1,7 @@
 import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import type { FaultRule } from "./faults.ts";
+import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
@@ -33,4 +34,7 @@ export interface FakeVendor {
 }
 
 /** A provider without a fake does not compile: the suite has no gaps. */
-export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = { openai: fakeOpenAiVendor };
+export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
+  gemini: fakeGeminiVendor,
+  openai: fakeOpenAiVendor,
+};
