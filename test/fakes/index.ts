@@ -2,6 +2,7 @@ import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
+import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
@@ -36,5 +37,6 @@ export interface FakeVendor {
 /** A provider without a fake does not compile: the suite has no gaps. */
 export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
   "any-llm": anyLlmVendor,
+  gemini: fakeGeminiVendor,
   openai: fakeOpenAiVendor,
 };

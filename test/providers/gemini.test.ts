@@ -1,0 +1,274 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { gemini } from "../../providers/gemini.ts";
+import { Secret } from "../../src/contract/secret.ts";
+import { type FakeGemini, startFakeGemini } from "../fakes/gemini.ts";
+import { type TestWorld, testWorld } from "../support/world.ts";
+
+const { signal } = new AbortController();
+const adminKey = { credential: "admin" };
+const serviceAccount = "keys@fake-project.iam.gserviceaccount.com";
+const good = { project: "fake-project", adminKey, serviceAccount };
+const GEMINI = { service: "generativelanguage.googleapis.com" };
+let fake: FakeGemini;
+let world: TestWorld;
+let provider: ReturnType<typeof gemini.connect>;
+let labels = 0;
+const newLabel = () => `rotated-gemini-${++labels}`;
+
+beforeAll(async () => {
+  fake = await startFakeGemini("fake-project");
+  const stranger = { ...JSON.parse(fake.admin), client_email: "nobody@fake-project.iam.gserviceaccount.com" };
+  const broken = { ...JSON.parse(fake.admin), private_key: "canary-no-pem" };
+  const secrets = { admin: fake.admin, reader: fake.reader, stranger: JSON.stringify(stranger), broken: JSON.stringify(broken) };
+  world = await testWorld({ secrets: { ...secrets, literal: "canary-not-json" } });
+});
+beforeEach(() => {
+  provider = connect({});
+});
+afterEach(() => fake.reset());
+afterAll(async () => {
+  await world.close();
+  await fake.close();
+});
+
+function connect(settings: Readonly<Record<string, unknown>>, overrides: Partial<TestWorld> = {}): ReturnType<typeof gemini.connect> {
+  const addresses = { baseUrl: fake.url, inferenceUrl: fake.url, tokenUrl: `${fake.url}/token` };
+  return gemini.connect(gemini.settings.parse({ ...good, ...addresses, ...settings }), { ...world, ...overrides });
+}
+
+const requests = () => fake.log.map(({ method, path }) => `${method} ${path}`);
+
+describe("settings", () => {
+  it.each([
+    [{ serviceAccount: "keys" }, "serviceAccount"],
+    [{ verify: { by: "countTokens" } }, "verify.model"],
+    [{ verify: { by: "models", model: "x" } }, "verify.model"],
+    [{ verify: { by: "countTokens", model: "models/x" } }, "verify.model"],
+    [{ adminKey: '{"type":"service_account"}' }, "adminKey"],
+  ])("%j points at the field", (settings, field) => {
+    const problems = gemini.settings.safeParse({ ...good, ...settings }).error?.issues;
+    expect(problems?.map(({ path }) => path.join("."))).toEqual([field]);
+  });
+
+  it("say that a deletion can be undone", () => {
+    expect(gemini.describe(gemini.settings.parse(good))).toMatchObject({ afterRevoke: "a project owner can undo it for 30 days" });
+  });
+});
+
+describe("signing in", () => {
+  it("takes one token for all calls until shortly before its end", async () => {
+    let aheadMs = 0;
+    const clock = { ...world.clock, now: () => Date.now() + aheadMs };
+    const ahead = connect({}, { clock });
+    const before = fake.tokens.given;
+    for (let n = 0; n < 3; n++) await ahead.list(signal);
+    expect(fake.tokens.given).toBe(before + 1);
+    aheadMs = 3_599_000 - 60_000;
+    await ahead.list(signal);
+    expect(fake.tokens.given).toBe(before + 2);
+  });
+
+  it("takes a new one when the token is refused, or the admin key is another", async () => {
+    let now = fake.admin;
+    const changing = connect({}, { secret: async () => new Secret(now) });
+    await changing.list(signal);
+    fake.tokens.forget();
+    await expect(changing.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
+    await changing.list(signal);
+    now = fake.reader;
+    await expect(changing.create({ label: newLabel() }, signal)).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  it.each([
+    ["stranger", "unauthorized"],
+    ["broken", "misconfigured"],
+    ["literal", "misconfigured"],
+  ])("with the admin key %s ends with %s, and nothing of it in the message", async (credential, code) => {
+    const failure: unknown = await connect({ adminKey: { credential } })
+      .list(signal)
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code });
+    expect(String((failure as Error).stack)).not.toContain("canary");
+    expect(fake.log).toEqual([]);
+  });
+
+  it("ends with the reason of an abort", async () => {
+    await expect(provider.list(AbortSignal.abort("no more"))).rejects.toBe("no more");
+  });
+
+  it("asks once where the token endpoint fails", async () => {
+    let asked = 0;
+    const exchange: TestWorld["exchange"] = async () => {
+      asked += 1;
+      return { status: 503, headers: {}, body: new Uint8Array() };
+    };
+    await expect(connect({}, { exchange }).list(signal)).rejects.toMatchObject({ code: "unavailable" });
+    expect(asked).toBe(1);
+  });
+});
+
+describe("create", () => {
+  it("binds the key, restricts it to Gemini, waits for the operation and reads the string", async () => {
+    fake.vendor.rules.looks = 3;
+    const label = newLabel();
+    const key = await provider.create({ label }, signal);
+    expect(key).toMatchObject({ id: label, label });
+    const made = fake.vendor.key(label);
+    expect(made).toMatchObject({ displayName: label, serviceAccountEmail: serviceAccount, restrictions: { apiTargets: [GEMINI] } });
+    expect(made.annotations).toEqual({ "rotated-label": label });
+    expect(key.secret.reveal()).toBe(made.secret);
+    expect(requests().filter((line) => line.includes("/operations/"))).toHaveLength(3);
+  });
+
+  it("carries over restrictions and annotations, but for the label", async () => {
+    const restrictions = { apiTargets: [GEMINI], serverKeyRestrictions: { allowedIps: ["192.0.2.1"] } };
+    const model = fake.vendor.addKey("model-1", "old", { restrictions, annotations: { team: "a", "rotated-label": "old" } });
+    const like = { id: model.id, label: "old", createdAt: new Date(), enabled: true };
+    const label = newLabel();
+    await provider.create({ label, like }, signal);
+    expect(fake.vendor.key(label)).toMatchObject({ restrictions, annotations: { team: "a", "rotated-label": label } });
+  });
+
+  it("restricts the successor of a key without restrictions", async () => {
+    const { id } = fake.vendor.addKey("model-2", "old", { restrictions: {}, serviceAccountEmail: "" });
+    const label = newLabel();
+    await provider.create({ label, like: { id, label: "old", createdAt: new Date(), enabled: true } }, signal);
+    expect(fake.vendor.key(label)).toMatchObject({ restrictions: { apiTargets: [GEMINI] }, serviceAccountEmail: serviceAccount });
+  });
+
+  it("makes an id that Google takes of any label", async () => {
+    const [long, upper] = [`rotated-${"x".repeat(54)}-`, "Rotated_Key.1"];
+    const ids = await Promise.all([long, upper].map(async (label) => (await provider.create({ label }, signal)).id));
+    expect(ids[0]).toMatch(/^rotated-x{42}-[0-9a-f]{12}$/);
+    expect(ids[1]).toMatch(/^rotated-key-1-[0-9a-f]{12}$/);
+    expect(fake.vendor.key(ids[1] ?? "").displayName).toBe(upper);
+  });
+
+  it("is invalid under an id that is taken, or where no key may be bound", async () => {
+    const label = newLabel();
+    await provider.create({ label }, signal);
+    await expect(provider.create({ label }, signal)).rejects.toMatchObject({ code: "invalid", answered: true });
+    fake.vendor.rules.bindingForbidden = true;
+    const refused = provider.create({ label: newLabel() }, signal);
+    await expect(refused).rejects.toMatchObject({ code: "invalid", hint: expect.stringContaining("disableServiceAccountApiKeyCreation") });
+  });
+
+  it.each([
+    [6, "invalid", true],
+    [7, "forbidden", true],
+    [13, "unavailable", false],
+  ])("tells what an operation failed with: %i is %s", async (rpc, code, answered) => {
+    fake.vendor.rules.operationsFailWith = rpc;
+    await expect(provider.create({ label: newLabel() }, signal)).rejects.toMatchObject({ code, answered });
+  });
+
+  it.each(["/operations/", "/keyString$"])("leaves the call open when %s is refused, and the key can be read again", async (path) => {
+    fake.faults.add({ method: "GET", path, fault: { do: "reply", status: 403 }, times: 1 });
+    const label = newLabel();
+    await expect(provider.create({ label }, signal)).rejects.toMatchObject({ code: "unavailable", answered: false });
+    const lost = (await provider.list(signal)).find((key) => key.label === label);
+    expect((await provider.recover(lost?.id ?? "", signal)).reveal()).toBe(fake.vendor.key(label).secret);
+  });
+
+  it("does not wait for ever for an operation", async () => {
+    fake.vendor.rules.looks = Number.POSITIVE_INFINITY;
+    const failed = provider.create({ label: newLabel() }, world.clock.deadline(300));
+    await expect(failed).rejects.toMatchObject({ code: "timeout", answered: false });
+    const stop = new AbortController();
+    const pending = provider.create({ label: newLabel() }, stop.signal);
+    setImmediate(() => stop.abort("shutting down"));
+    await expect(pending).rejects.toBe("shutting down");
+  });
+});
+
+describe("list", () => {
+  it("leaves out deleted keys, and does not page for ever", async () => {
+    const gone = fake.vendor.addKey("gone-1", "gone", { deletedAt: Date.now() });
+    expect((await provider.list(signal)).map(({ id }) => id)).not.toContain(gone.id);
+    fake.faults.add({ method: "GET", fault: { do: "reply", status: 200, body: { nextPageToken: "same" } } });
+    await expect(provider.list(signal)).rejects.toMatchObject({ code: "malformed" });
+  });
+
+  it("takes an answer without keys for none", async () => {
+    fake.faults.add({ method: "GET", fault: { do: "reply", status: 200, body: {} } });
+    expect(await provider.list(signal)).toEqual([]);
+  });
+});
+
+describe("identify", () => {
+  it("is not certain of a deleted key, nor of a string that Google will not tell of", async () => {
+    const gone = fake.vendor.addKey("gone-2", "gone", { deletedAt: Date.now() });
+    expect(await provider.identify(new Secret(gone.secret), signal)).toBeUndefined();
+    fake.vendor.rules.lookupOfUnknown = "PERMISSION_DENIED";
+    expect(await provider.identify(new Secret("AQ.canary-nobody"), signal)).toBeUndefined();
+    await expect(connect({ project: "other" }).identify(new Secret("AQ.canary-nobody"), signal)).rejects.toMatchObject({
+      code: "forbidden",
+    });
+  });
+
+  it("does not take a key of another project for one of ours", async () => {
+    const ours = fake.vendor.addKey("same-id", "ours");
+    const body = { parent: "projects/9/locations/global", name: "projects/9/locations/global/keys/same-id" };
+    fake.faults.add({ path: "lookupKey$", fault: { do: "reply", status: 200, body } });
+    expect(await provider.identify(new Secret(ours.secret), signal)).toBeUndefined();
+  });
+});
+
+describe("verify", () => {
+  const answer = (status: number, name: string, reason?: string) => {
+    const error = { code: status, message: "no", status: name, details: reason === undefined ? [] : [{ "@type": "x", reason }] };
+    fake.faults.add({ fault: { do: "reply", status, body: { error } }, times: 1 });
+  };
+
+  it("sees the missing role of a bound account only by asking a model", async () => {
+    const { secret } = fake.vendor.addKey("roleless-1", "roleless", { roleless: true });
+    const by = (way: string) => connect({ verify: { by: way, model: "gemini-fake-1" } }).verify(new Secret(secret), signal);
+    expect(await provider.verify(new Secret(secret), signal)).toBe("accepted");
+    expect([await by("countTokens"), await by("generateContent")]).toEqual(["limited", "limited"]);
+  });
+
+  it.each([
+    ["another wrong argument", 400, "INVALID_ARGUMENT", "FIELD_INVALID", "invalid"],
+    ["the reason without its status", 400, "FAILED_PRECONDITION", "API_KEY_INVALID", "invalid"],
+    ["a key of a class that is no longer taken", 401, "UNAUTHENTICATED", "ACCESS_TOKEN_TYPE_UNSUPPORTED", "inconclusive"],
+    ["a bare 401", 401, "UNAUTHENTICATED", undefined, "inconclusive"],
+    ["a used-up quota", 429, "RESOURCE_EXHAUSTED", undefined, "rateLimited"],
+    ["an unknown model", 404, "NOT_FOUND", undefined, "notFound"],
+  ])("throws on %s", async (_, status, name, reason, code) => {
+    answer(status, name, reason);
+    await expect(provider.verify(new Secret("AQ.canary-any"), signal)).rejects.toMatchObject({ code });
+  });
+
+  it("never puts the key into the address", async () => {
+    await provider.verify(new Secret("AQ.canary-any"), signal);
+    expect(requests()).toEqual(["GET /v1beta/models?pageSize=1"]);
+  });
+});
+
+describe("revoke", () => {
+  it.each(["FAILED_PRECONDITION", "NOT_FOUND"] as const)("takes %s for done where the key is gone", async (deletedAgain) => {
+    fake.vendor.rules.deletedAgain = deletedAgain;
+    const { id } = fake.vendor.addKey(undefined, "gone", { deletedAt: Date.now() });
+    await provider.revoke(id, signal);
+  });
+
+  it("does not take a refusal for done while the key lives", async () => {
+    const { id } = fake.vendor.addKey(undefined, "alive");
+    const error = { code: 400, message: "no", status: "FAILED_PRECONDITION" };
+    fake.faults.add({ method: "DELETE", fault: { do: "reply", status: 400, body: { error } } });
+    await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: "undeletable" });
+  });
+
+  it("does not take a wrong address for a key that is gone", async () => {
+    const { id } = fake.vendor.addKey(undefined, "alive");
+    await expect(connect({ baseUrl: `${fake.url}/wrong` }).revoke(id, signal)).rejects.toMatchObject({ code: "notFound" });
+  });
+
+  it("waits until the deletion is done", async () => {
+    fake.vendor.rules.looks = 2;
+    const { id } = await provider.create({ label: newLabel() }, signal);
+    fake.reset();
+    await provider.revoke(id, signal);
+    expect(requests().map((line) => line.split(" ")[0])).toEqual(["DELETE", "GET"]);
+  });
+});
