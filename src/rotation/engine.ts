@@ -74,7 +74,8 @@ export function createEngine(parts: EngineParts) {
       answer = afterError(rotation, cause);
     }
     try {
-      const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, clock.now()));
+      const now = clock.now();
+      const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, now), now);
       report(child, rotation, after);
       return after;
     } catch (error) {

@@ -143,10 +143,9 @@ export function openLedger(db: Db, clock: { now(): number }) {
       });
     },
 
-    /** Writes what a turn of an open rotation changed. `step` is the one that ran, for the history. */
-    commit(rotation: Rotation, change: Commit): Rotation {
+    /** Writes what a turn of an open rotation changed, all of it as of `at`. `step` is the one that ran, for the history. */
+    commit(rotation: Rotation, change: Commit, at: number = clock.now()): Rotation {
       return transaction(() => {
-        const at = clock.now();
         for (const { id, set } of change.keys ?? []) keys.update(id, set);
         let patch = change.rotation ?? {};
         if (change.newKey !== undefined) {

@@ -25,7 +25,7 @@ function onSmallDisk(body: string): unknown {
     const directory = ${JSON.stringify(directory)};
     const { signal } = new AbortController();
     const place = file.place.parse({ path: directory + "/key.json", field: "/key" });
-    const store = file.connect({}, place, realWorld(directory));
+    const store = file.connect({}, place, { credential: "main" }, realWorld(directory));
     const code = (work) => work.then(() => "done", (error) => error.code);
     const fill = () => { try { for (let n = 0; ; n += 1) writeFileSync(directory + "/filler" + n, Buffer.alloc(4096)); } catch {} };
     await store.stage("v1", new Secret("sk-canary-disk-1"), signal);

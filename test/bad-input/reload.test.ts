@@ -93,8 +93,9 @@ describe("SIGHUP", () => {
     await expectPromisesHold(host, await host.host.settled(1), "made");
   });
 
-  // `--wait` may look while the reload is not taken over yet, and then sees the rotation stuck.
-  test("a consumer that is taken out in the middle of a rotation is asked all the same", { timeout: 30_000, retry: 2 }, async () => {
+  test("a consumer that is taken out in the middle of a rotation is asked all the same; put back, it goes on", {
+    timeout: 30_000,
+  }, async () => {
     host = await RotationHost.start();
     const good = host.config(host.gateway.url);
     await host.rotate({ overlap: true });
@@ -112,7 +113,7 @@ describe("SIGHUP", () => {
     expect(host.vendor.key.deletedAt, "nothing was revoked").toBeNull();
     host.host.configure(good);
     await reload(host.host);
-    expect(await ctl("retry", "main")).toMatchObject({ code: 0 });
+    // Nobody says retry: the reload itself wakes what is stuck, and it may have ended before anybody could.
     const rotation = await eventually(async () => {
       const view = (await host.host.client.call("watch", { id: 1, after: 0, waitMs: 0 })).rotation;
       return view.outcome === null ? undefined : view;
