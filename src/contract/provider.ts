@@ -89,8 +89,11 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   readonly title: string;
   readonly apiDocs: string;
   readonly supply: Supply;
-  /** The vendor keeps no label: after a crash a key is known as ours only by what appeared since the intent. */
-  readonly unlabelled?: true;
+  /**
+   * There where the vendor keeps no label: after a crash a key can be known as ours only by what appeared since the intent,
+   * and only where the settings say that the account is `exclusive`: nobody but rotated makes keys there.
+   */
+  unlabelled?(settings: z.output<Settings>): { readonly exclusive: boolean };
   /** The vendor shows nothing of a secret: `identify` never is certain, and a person who adopts a key names its id. */
   readonly cannotIdentify?: true;
   /** How many keys can exist at once, where they are so few that a rotation must look for room: two per user, say. */
