@@ -58,7 +58,13 @@ function rotate(credential: string, plan: "initial" | "routine"): Promise<void> 
     ended.set(credential, resolve);
     ledger.start({
       credential,
-      plan: pinPlan(plan, { consumers: config.credentials[credential]?.consumers ?? [], overlapMs: 0, preflightUntil: null, now: true }),
+      plan: pinPlan(plan, {
+        supply: "create",
+        consumers: config.credentials[credential]?.consumers ?? [],
+        overlapMs: 0,
+        preflightUntil: null,
+        now: true,
+      }),
       trigger: "operator",
       actor: null,
       reason: null,

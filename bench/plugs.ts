@@ -57,6 +57,7 @@ export function instantConfig(names: readonly string[], stateDirectory: string):
       waitsMs: [10],
       tellAfterMs: 10_000,
       afterFailure: { firstMs: 1000, lastMs: 1000 },
+      intake: { remindMs: 10_000, deadlineMs: 10_000 },
       pollMs: 1,
       spreadMs: 0,
     },

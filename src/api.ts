@@ -1,4 +1,5 @@
 import type { Finding } from "./contract/finding.ts";
+import type { Secret } from "./contract/secret.ts";
 import type { Checklist, Outcome, Stage, Step, Trigger } from "./model.ts";
 
 /**
@@ -39,6 +40,7 @@ export const ROUTES = {
   retry:    { method: "POST", path: "/v1/credentials/:name/retry",     access: "act",  timeoutMs: 10_000 },
   abandon:  { method: "POST", path: "/v1/credentials/:name/abandon",   access: "act",  timeoutMs: 10_000 },
   adopt:    { method: "POST", path: "/v1/credentials/:name/adopt",     access: "act",  timeoutMs: 120_000 },
+  intake:   { method: "POST", path: "/v1/credentials/:name/intake",    access: "act",  timeoutMs: 120_000 },
   retire:   { method: "POST", path: "/v1/credentials/:name/retire",    access: "act",  timeoutMs: 120_000 },
   pair:     { method: "POST", path: "/v1/consumers/:consumer/pair",    access: "act",  timeoutMs: 120_000 },
 } as const satisfies Record<keyof Control, Route>;
@@ -75,6 +77,8 @@ export interface Control {
   abandon(request: { readonly name: string }, ask: Ask): Promise<RotationReply>;
   /** Takes the key that the store holds under management. `keyId` where the vendor's list does not tell which one it is. */
   adopt(request: { readonly name: string; readonly keyId?: string }, ask: Ask): Promise<AdoptReply>;
+  /** Takes in a key that a person made: checked, staged, and kept for the next rotation, or for the one that waits. */
+  intake(request: { readonly name: string; readonly secret: Secret; readonly keyId?: string }, ask: Ask): Promise<IntakeReply>;
   /** Takes the credential out of management. Its live key is left alone: a key dies only after its consumers have left it. */
   retire(request: { readonly name: string }, ask: Ask): Promise<RetireReply>;
   /** Introduces rotated to a consumer. */
@@ -256,6 +260,13 @@ export interface RotationReply {
 export interface AdoptReply {
   readonly credential: string;
   readonly key: KeyView;
+  readonly message: string;
+}
+
+export interface IntakeReply {
+  readonly credential: string;
+  readonly key: KeyView;
+  /** What becomes of the key now. */
   readonly message: string;
 }
 

@@ -19,6 +19,12 @@ export type Outcome = "done" | "failed" | "cancelled" | "abandoned";
 /** How well a consumer was seen to use a key: it showed a fingerprint; the vendor saw it; a request succeeded. */
 export type Grade = "value" | "vendor" | "answered";
 
+/**
+ * How a vendor's keys come to be: by a call; by a person at the vendor's console; in two fixed slots, of which the idle one
+ * is regenerated; or one value at a time, which we make ourselves and which is live when the consumer has loaded it.
+ */
+export type Supply = "create" | "intake" | "dual-slot" | "in-place";
+
 /** What started a rotation. */
 export type Trigger = "schedule" | "operator";
 
@@ -62,6 +68,8 @@ export interface Intent {
   readonly provider: string;
   readonly rotation: number;
   readonly announcedAt: number;
+  /** The vendor's ids that were listed right before; `null` where a key is found by its label. */
+  readonly known: readonly string[] | null;
   /** The vendor answered that nothing was created. It closes like any other, but is not counted. */
   readonly refused: boolean;
   readonly closedAt: number | null;
@@ -83,6 +91,8 @@ export interface Call {
 export interface PinnedPlan {
   readonly name: string;
   readonly steps: readonly Step[];
+  /** Where its new key comes from. */
+  readonly supply: Supply;
   /** The consumers that must be seen to use the target, beside those of the present configuration. */
   readonly consumers: readonly { readonly use: string; readonly settings: Readonly<Record<string, unknown>> }[];
   readonly overlapMs: number;

@@ -22,9 +22,20 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
         const entry = config.providers[name] ?? gone("provider", name);
         const account = respectLimit(entry.definition.connect(entry.settings, world), name, world.clock);
         const provider = observed(account, { provider: name }, observe);
-        const { listLagMs, lastUsed, definition } = entry;
-        const { makeSecret } = definition;
-        return { name, provider, listLagMs, ...(lastUsed && { lastUsed }), ...(makeSecret && { makeSecret }) };
+        const { listLagMs, lastUsed, definition, settings } = entry;
+        const { makeSecret, places } = definition;
+        const unlabelled = definition.unlabelled?.(settings);
+        const intake = definition.intake?.(settings);
+        return {
+          name,
+          provider,
+          listLagMs,
+          ...(lastUsed && { lastUsed }),
+          ...(makeSecret && { makeSecret }),
+          ...(places !== undefined && { places }),
+          ...(unlabelled && { unlabelled }),
+          ...(intake && { intake }),
+        };
       }),
     store: ({ name, store: { use, place } }) =>
       once(`store ${name}`, () => {

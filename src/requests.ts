@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MAX_WATCH_MS, type Operation, type Request } from "./api.ts";
+import { Secret } from "./contract/secret.ts";
 
 const name = z.string().min(1).max(200);
 const reason = z.string().min(1).max(500);
@@ -34,6 +35,15 @@ export const REQUESTS: { readonly [Op in Operation]: z.ZodType<Request<Op>> } = 
   retry: named,
   abandon: named,
   adopt: z.strictObject({ name, keyId: name.exactOptional() }),
+  intake: z.strictObject({
+    name,
+    secret: z
+      .string()
+      .min(1)
+      .max(16_384)
+      .transform((text) => new Secret(text)),
+    keyId: name.exactOptional(),
+  }),
   retire: named,
   pair: z.strictObject({ consumer: name }),
 };

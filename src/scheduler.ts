@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Config, CredentialConfig } from "./config/config.ts";
 import type { Clock } from "./contract/world.ts";
 import type { Engine } from "./rotation/engine.ts";
-import { type PlanName, pinPlan } from "./rotation/plans.ts";
+import { CAN_BEGIN, type PlanName, pinPlan, ROUTINE } from "./rotation/plans.ts";
 import { intoWindow, nextRotation, spreadMissed, windowCloses } from "./schedule.ts";
 import type { Ledger } from "./state/ledger.ts";
 
@@ -66,7 +66,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
       if (opens > now) continue;
       const { rotation, started } = ledger.start({
         credential: name,
-        plan: planFor(ledger, credential, { now: false, at: now }),
+        plan: planFor(parts, credential, { now: false, at: now }),
         trigger: "schedule",
         actor: null,
         reason: null,
@@ -134,15 +134,21 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
 
 export type Scheduler = ReturnType<typeof createScheduler>;
 
-/** The plan of a rotation that starts now: of an empty store without a key of ours it is the first one. */
+/**
+ * The plan of a rotation that starts now: of an empty store without a key of ours it is the first one. A key that waits in
+ * the pool is taken before another one is made.
+ */
 export function planFor(
-  ledger: Ledger,
+  { ledger, config }: { ledger: Ledger; config: () => Pick<Config, "providers"> },
   credential: CredentialConfig,
   { now, at, rehearsal = false }: { now: boolean; at: number; rehearsal?: boolean },
 ) {
-  const hasKey = ledger.keys.live(credential.name).some((key) => key.stage === "current");
-  const name: PlanName = rehearsal ? "rehearsal" : hasKey ? "routine" : "initial";
+  const stages = ledger.keys.live(credential.name).map(({ stage }) => stage);
+  const usual = config().providers[credential.provider]?.definition.supply ?? "create";
+  const supply = !rehearsal && stages.includes("pooled") ? "intake" : usual;
+  const name: PlanName = rehearsal ? "rehearsal" : stages.includes("current") || !CAN_BEGIN[supply] ? ROUTINE[supply] : "initial";
   return pinPlan(name, {
+    supply,
     consumers: credential.consumers,
     overlapMs: credential.overlapMs,
     preflightUntil: now || credential.window === undefined ? null : windowCloses(at, credential.window),

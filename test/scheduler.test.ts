@@ -47,7 +47,7 @@ function makeScheduler({ names = ["main"], credential = {}, spreadMs = 0 }: Opti
     ]),
   );
   const timing = { drainLimitMs: DAY, afterFailure: { firstMs: HOUR, lastMs: DAY }, spreadMs };
-  const config = { credentials, timing } as unknown as Config;
+  const config = { providers: {}, credentials, timing } as unknown as Config;
   const calls = { runDue: 0, jumps: 0 };
   const engineDue: { at: number | undefined } = { at: undefined };
   const engine = {
@@ -273,6 +273,7 @@ describe("missed while down", () => {
       clock: first.clock,
       config: () =>
         ({
+          providers: {},
           credentials: first.credentials,
           timing: { drainLimitMs: DAY, afterFailure: { firstMs: HOUR, lastMs: DAY }, spreadMs: 600_000 },
         }) as unknown as Config,
@@ -307,7 +308,8 @@ describe("missed while down", () => {
 test("the plan of a start: the first key of an empty store, a rehearsal, or the routine", () => {
   const { ledger, credentials } = makeScheduler();
   const main = credentials["main"] as CredentialConfig;
-  const name = (more: { rehearsal?: boolean } = {}) => planFor(ledger, main, { now: true, at: START, ...more }).name;
+  const name = (more: { rehearsal?: boolean } = {}) =>
+    planFor({ ledger, config: () => ({ providers: {} }) }, main, { now: true, at: START, ...more }).name;
   expect(name()).toBe("routine");
   expect(name({ rehearsal: true })).toBe("rehearsal");
   ledger.keys.update(1, { stage: "retiring" });

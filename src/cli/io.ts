@@ -8,6 +8,8 @@ export interface Io {
   readonly tty: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => number;
+  /** A secret from a prompt without echo or from stdin; `undefined` when it is too long for one. */
+  readonly readSecret: (prompt: string) => Promise<string | undefined>;
   /** From now on Ctrl-C aborts this signal, and does not end the process. */
   readonly interrupt: () => AbortSignal;
   /** How long one that waits for a rotation pauses before it looks for the daemon again, and when it gives up. */
@@ -23,6 +25,7 @@ export function processIo(): Io {
     tty: process.stderr.isTTY === true && process.env["TERM"] !== "dumb",
     env: process.env,
     now: () => Date.now(),
+    readSecret: async (prompt) => (await import("./read-secret.ts")).readSecret(prompt),
     interrupt: () => {
       const interrupted = new AbortController();
       process.once("SIGINT", () => interrupted.abort());

@@ -106,6 +106,8 @@ export interface Timing {
   readonly afterFailure: { readonly firstMs: number; readonly lastMs: number };
   /** How long the pauses of polling are, where the world must be asked again. */
   readonly pollMs: number;
+  /** How often a person is reminded to bring a key, and when the rotation gives up. */
+  readonly intake: { readonly remindMs: number; readonly deadlineMs: number };
   /** How far in the past missed schedules are spread into the future. */
   readonly spreadMs: number;
 }

@@ -29,6 +29,11 @@ const afterFailure = withRules(
   ],
 );
 
+const intake = z.strictObject({
+  remind: someLength().prefault("24h").describe("how often a person is reminded"),
+  deadline: someLength().prefault("14d").describe("when the rotation gives up; nothing was changed by then"),
+});
+
 /** `timing:` as it is written. */
 export const timing = z.strictObject({
   callTimeout: someLength().prefault("30s").describe("how long one call may take; without an answer it counts as open for twice this"),
@@ -44,13 +49,15 @@ export const timing = z.strictObject({
     .describe("the waits between attempts; the last one repeats"),
   tellAfter: length().prefault("15m").describe("when a person is told that a step does not get on"),
   afterFailure: afterFailure.prefault({}).describe("when a failed rotation is tried again"),
+  intake: intake.prefault({}).describe("how long a rotation waits for a key that a person makes"),
   poll: someLength().prefault("500ms").describe("the pause between two looks at something that changes by itself"),
   spread: length().prefault("10m").describe("over how long rotations that were missed are spread"),
 });
 
 /** `timing:` with the units in the names. */
 export function toTiming(settings: z.output<typeof timing>): Timing {
-  const { callTimeout, proveTimeout, verify, reloadSettle, drainLimit, confirm, waits, tellAfter, afterFailure, poll, spread } = settings;
+  const { callTimeout, proveTimeout, verify, reloadSettle, drainLimit, confirm, waits, tellAfter, afterFailure, intake, poll, spread } =
+    settings;
   return {
     callTimeoutMs: callTimeout,
     proveTimeoutMs: proveTimeout,
@@ -61,6 +68,7 @@ export function toTiming(settings: z.output<typeof timing>): Timing {
     waitsMs: waits,
     tellAfterMs: tellAfter,
     afterFailure: { firstMs: afterFailure.first, lastMs: afterFailure.last },
+    intake: { remindMs: intake.remind, deadlineMs: intake.deadline },
     pollMs: poll,
     spreadMs: spread,
   };

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Supply } from "../model.ts";
 import type { Finding } from "./finding.ts";
 import type { Secret } from "./secret.ts";
 import type { World } from "./world.ts";
@@ -30,12 +31,6 @@ export interface CreateRequest {
   /** The secret that it shall have, which the store holds already. */
   readonly secret?: Secret;
 }
-
-/**
- * How a vendor's keys come to be: by a call; by a person at the vendor's console; in two fixed slots, of which the idle one
- * is regenerated; or one value at a time, which we make ourselves and which is live when the consumer has loaded it.
- */
-export type Supply = "create" | "intake" | "dual-slot" | "in-place";
 
 /** `limited`: a key that the vendor knows but that may not do this (scope, quota, billing). */
 export type Verdict = "accepted" | "refused" | "limited";
@@ -104,6 +99,8 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
   /** Where the vendor takes a secret of ours: it is staged in the store before `create` is called. */
   makeSecret?(random: (bytes: number) => Uint8Array): Secret;
+  /** What every key of this vendor looks like, so that something else is refused before anybody is asked about it. */
+  readonly keyForm?: { readonly pattern: RegExp; readonly hint: string };
   /** What a person does who makes a key by hand: where, and with which settings. For vendors of the supply `intake`. */
   intake?(settings: z.output<Settings>): { readonly url: string; readonly steps: readonly string[] };
   /** Strict: an unknown setting is an error, and the descriptions are the docs. */

@@ -113,7 +113,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const state = ledger.credentials.get(name);
       if (state === undefined) credentialNamed(parts, name);
       mustBeAtRest(name);
-      const debts = ledger.keys.live(name).filter(({ stage }) => stage !== "current");
+      const debts = ledger.keys.live(name).filter(({ stage }) => stage === "pending" || stage === "retiring");
       if (debts.length > 0) {
         const ids = debts.map(({ vendorId }) => vendorId).join(", ");
         throw new ControlError(

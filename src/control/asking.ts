@@ -3,12 +3,13 @@ import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
-import type { Rotation } from "../model.ts";
+import type { PinnedPlan, Rotation } from "../model.ts";
 import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 
 const FIRST_KEY = "no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt";
+const FROM_PERSON = "takes a key out of the pool, or waits for a person to bring one: rotatectl intake";
 const WAY_BACK =
   "if the new key is refused or a consumer cannot use it, the old one is made current again, and the new one deleted in its place";
 
@@ -90,7 +91,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
   return {
     async plan({ name }, { signal }) {
       const credential = credentialNamed(parts, name);
-      const plan = planFor(ledger, credential, { now: false, at: clock.now() });
+      const plan = planFor(parts, credential, { now: false, at: clock.now() });
       const asked = [
         await askProvider(credential.provider, signal),
         await askStore(credential, signal),
@@ -108,7 +109,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       return {
         credential: name,
         plan: plan.name,
-        effects: plan.steps.flatMap((step) => effectsOf(parts, credential, step, plan.overlapMs)),
+        effects: plan.steps.flatMap((step) => effectsOf(parts, credential, step, plan)),
         findings: asked.flatMap(({ findings }) => findings),
         notes,
       };
@@ -153,7 +154,7 @@ function notesOfPlaces(parts: DaemonParts, credential: CredentialConfig): readon
 }
 
 /** The side effects of one step. What is executed is never more than what stands here. */
-function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotation["step"], overlapMs: number): Effect[] {
+function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotation["step"], plan: PinnedPlan): Effect[] {
   const entry = parts.config().providers[credential.provider];
   const vendor = entry?.definition.describe(entry.settings);
   const { checklist } = STEPS[step];
@@ -177,7 +178,12 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
     case "preflight":
       return [];
     case "create":
-      return [...provider(vendor?.create ?? "creates a key"), store("stages the new value beside the current one")];
+      return [
+        ...provider(plan.supply === "intake" ? FROM_PERSON : (vendor?.create ?? "creates a key"), {
+          irreversible: plan.supply === "dual-slot",
+        }),
+        store("stages the new value beside the current one"),
+      ];
     case "verify":
       return provider("calls the vendor with the new key, several times");
     case "promote":
@@ -194,7 +200,7 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
         one(
           "credential",
           credential.name,
-          `waits ${Math.round(overlapMs / 1000)} s, for older runs, and until the vendor sees the old key idle`,
+          `waits ${Math.round(plan.overlapMs / 1000)} s, for older runs, and until the vendor sees the old key idle`,
         ),
       ];
     case "disable":

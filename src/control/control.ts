@@ -3,12 +3,13 @@ import { DatabaseError } from "../state/database.ts";
 import { adopting } from "./adopting.ts";
 import { asking } from "./asking.ts";
 import type { DaemonParts } from "./daemon-parts.ts";
+import { intake } from "./intake.ts";
 import { looking } from "./looking.ts";
 import { steering } from "./steering.ts";
 
-/** What the daemon can do for a person, put together from its four kinds of operation. */
+/** What the daemon can do for a person, put together from its kinds of operation. */
 export function createControl(parts: DaemonParts): Control {
-  return explained({ ...looking(parts), ...steering(parts), ...asking(parts), ...adopting(parts) });
+  return explained({ ...looking(parts), ...steering(parts), ...asking(parts), ...adopting(parts), ...intake(parts) });
 }
 
 /** A full disk is no fault of the daemon: who asked is told what to do about it. */

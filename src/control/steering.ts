@@ -18,6 +18,15 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
     if (state?.retiredAt != null)
       throw new ControlError("conflict", `${credential.name} was retired`, `bring it back with: rotatectl adopt ${credential.name}`);
     if (state?.pausedAt != null) throw new ControlError("conflict", `${credential.name} is paused`, `rotatectl resume ${credential.name}`);
+    const supply = parts.config().providers[credential.provider]?.definition.supply;
+    if (options.rehearsal === true && (supply === "intake" || supply === "in-place")) {
+      const why = supply === "intake" ? "its keys are made by a person, and a rehearsal would use one up" : "it has one value at a time";
+      throw new ControlError(
+        "conflict",
+        `${credential.name} cannot be rehearsed: ${why}`,
+        `rotatectl plan ${credential.name} changes nothing`,
+      );
+    }
     if (options.rehearsal === true && !ledger.keys.live(credential.name).some(({ stage }) => stage === "current")) {
       throw new ControlError(
         "conflict",
@@ -28,7 +37,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
     const at = clock.now();
     const { rotation, started } = ledger.start({
       credential: credential.name,
-      plan: planFor(ledger, credential, { now: options.now, at, rehearsal: options.rehearsal ?? false }),
+      plan: planFor(parts, credential, { now: options.now, at, rehearsal: options.rehearsal ?? false }),
       trigger: "operator",
       actor: ask.actor,
       reason: options.reason,
@@ -136,7 +145,15 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       const after = await engine.takeOver(open.id, () => {
         mustBeOpen(ledger.rotation(open.id));
         return ledger.commit(ledger.rotation(open.id), {
-          rotation: { stuckReason: null, stuckHint: null, attempts: 0, intents: 0, stepSince: clock.now(), dueAt: clock.now() },
+          rotation: {
+            stuckReason: null,
+            stuckHint: null,
+            attempts: 0,
+            intents: 0,
+            stepSince: clock.now(),
+            dueAt: clock.now(),
+            memo: { ...ledger.rotation(open.id).memo, saidRetry: true },
+          },
           events: [{ code: "operatorSaid", detail: { said: "retry", actor: ask.actor } }],
         });
       });

@@ -84,6 +84,8 @@ type Detail = Readonly<Record<string, unknown>>;
 const CLAUSES: Readonly<Record<string, (detail: Detail) => string>> = {
   keyCreated: ({ keyId }) => `${keyId} created and staged`,
   keyFound: ({ keyId }) => `${keyId} found under the label of an earlier call`,
+  keyBrought: ({ keyId }) => `${keyId} brought by a person`,
+  keyDrawn: ({ keyId }) => `${keyId} taken from the pool`,
   keyVerified: ({ times }) => `accepted ${times} times in a row`,
   keyPromoted: ({ keyId }) => `${keyId} is the current value`,
   consumerReloaded: ({ consumer }) => `${consumer} picked it up`,

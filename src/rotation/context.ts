@@ -17,6 +17,12 @@ export interface ProviderPlug {
   /** Where the vendor takes a secret of ours. */
   readonly makeSecret?: (random: (bytes: number) => Uint8Array) => Secret;
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
+  /** How many keys can exist at once, where they are few. */
+  readonly places?: number;
+  /** There where the vendor keeps no label. `exclusive`: nobody but rotated makes keys in the account. */
+  readonly unlabelled?: { readonly exclusive: boolean };
+  /** What a person does who makes a key by hand. */
+  readonly intake?: { readonly url: string; readonly steps: readonly string[] };
 }
 
 export interface MirrorPlug {
@@ -30,10 +36,8 @@ export interface ConsumerPlug {
   readonly acceptAnswered: boolean;
 }
 
-/** All that a step may see and use. A step knows neither the database nor the scheduler. */
-export interface StepContext {
-  readonly rotation: Rotation;
-  readonly plan: PinnedPlan;
+/** What is known of one credential, and whom to ask about it; there is one also while no rotation is open. */
+export interface CredentialContext {
   readonly credential: CredentialConfig;
   readonly timing: Timing;
   readonly clock: Clock;
@@ -42,20 +46,12 @@ export interface StepContext {
 
   /** Keys of this credential that are not dead. */
   readonly keys: readonly Key[];
-  readonly target: Key | undefined;
-  /** The key that served when the rotation started. */
-  readonly old: Key | undefined;
-  /** Keys of ours that must be made dead; never the target. */
-  readonly debts: readonly Key[];
-  readonly intents: readonly Intent[];
-  /** The create call of an intent. */
-  createCall(label: string): Call | undefined;
   /** When the last call that was announced and not answered can no longer take effect; `undefined` when none is open. */
   readonly openUntil: number | undefined;
   /** Every row of this credential with this fingerprint, dead ones too, newest first. */
   keyWith(fingerprint: string): Key | undefined;
   /** Rows of other credentials that hold the same key of the vendor. */
-  othersHolding(key: Key): readonly Key[];
+  othersHolding(key: Pick<Key, "provider" | "vendorId">): readonly Key[];
 
   readonly provider: Omit<ProviderPlug, "provider"> & { readonly provider: SafeProvider };
   /** The provider that issued a key, which may be another one than the credential's present one. */
@@ -65,23 +61,49 @@ export interface StepContext {
   readonly store: Store;
   /** Further places that must hold what the store holds. */
   readonly mirrors: readonly MirrorPlug[];
+
+  fingerprint(secret: Secret): string;
+  /** Calls a plug with a deadline of one call (or `ms`). A time-out is `AdapterError` `timeout`. */
+  call<T>(work: (signal: AbortSignal) => Promise<T>, ms?: number): Promise<T>;
+  /**
+   * Commits that a call is about to leave. The step's answer closes it, unless the step fails without the other side's answer.
+   * `false`, with nothing written, only for a create for which no place is free.
+   */
+  announce(call: AnnouncedCreate | { readonly kind: Exclude<CallKind, "create">; readonly key: Key }): Promise<boolean>;
+  /** The vendor calls of the gate; see gate.ts, the only file that may use it. */
+  readonly irreversible: (key: Key) => Pick<Provider, "revoke" | "setEnabled">;
+}
+
+/** A create call that is about to leave; `listed` are the vendor's ids right before. */
+interface AnnouncedCreate {
+  readonly kind: "create";
+  readonly label: string;
+  readonly listed: readonly string[];
+}
+
+/** All that a step may see and use. A step knows neither the database nor the scheduler. */
+export interface StepContext extends CredentialContext {
+  readonly rotation: Rotation;
+  readonly plan: PinnedPlan;
+  readonly target: Key | undefined;
+  /** The key that served when the rotation started. */
+  readonly old: Key | undefined;
+  /** Keys of ours that must be made dead; never the target. */
+  readonly debts: readonly Key[];
+  readonly intents: readonly Intent[];
+  /** The create call of an intent. */
+  createCall(label: string): Call | undefined;
+  /** Whether the ledger has a key of the credential's provider, of any credential, dead ones too. */
+  isInLedger(vendorId: string): boolean;
   /** The consumers of the pinned and of the present configuration. */
   readonly consumers: readonly ConsumerPlug[];
 
-  fingerprint(secret: Secret): string;
   /** A new label, never used before. */
   newLabel(): string;
   /** A new secret, at a vendor that takes one of ours; `undefined` where the vendor makes them. */
   newSecret(): Secret | undefined;
   /** When the wall clock was last seen to jump. */
   readonly clockJumpedAt: number | undefined;
-
-  /** Calls a plug with a deadline of one call (or `ms`). A time-out is `AdapterError` `timeout`. */
-  call<T>(work: (signal: AbortSignal) => Promise<T>, ms?: number): Promise<T>;
-  /** Commits that a call is about to leave. The step's answer closes it, unless the step fails without the other side's answer. */
-  announce(call: { kind: "create"; label: string } | { kind: Exclude<CallKind, "create">; key: Key }): Promise<void>;
-  /** The vendor calls of the gate; see gate.ts, the only file that may use it. */
-  readonly irreversible: (key: Key) => Pick<Provider, "revoke" | "setEnabled">;
 }
 
 /** What a step wants to be written beside where it goes on. */

@@ -1,5 +1,6 @@
+import type { VendorKey } from "../contract/provider.ts";
 import type { CallKind, Key } from "../model.ts";
-import type { Answer, StepContext } from "./context.ts";
+import type { Answer, CredentialContext, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
 import { again, askVendor, heldEverywhere, heldSomewhere, probed, secretOf } from "./observe.ts";
 import { retreat } from "./way-back.ts";
@@ -21,6 +22,45 @@ export async function throughGate(context: StepContext, kind: Extract<CallKind, 
   return { passed: true };
 }
 
+/**
+ * The same for the slot of a two-slot vendor in which the current key does not stand: to regenerate it is to revoke what stands
+ * there. The current key is asked about in the place of a target; `regenerate` announces its call and makes it.
+ */
+export async function throughSlotGate(context: StepContext, idle: VendorKey, regenerate: () => Promise<Answer>): Promise<Answer> {
+  const { old, provider } = context;
+  if (context.openUntil !== undefined) return { go: "again", at: context.openUntil };
+  if (old === undefined)
+    return stuckAtGate(context, `no key serves beside ${idle.id}`, "rotatectl abandon, then adopt the one that serves");
+  const secret = await secretOf(context, old);
+  if (secret === undefined)
+    return stuckAtGate(context, `the secret of ${old.vendorId} is not in the store's keep`, `rotatectl abandon, then adopt`);
+  const evidence = await proveAll(context, old, secret);
+  if (evidence.seen === "unproven") return { ...again(context, context.timing.pollMs), problem: evidence.problem };
+  if (evidence.seen !== "proven") return retreat(context, evidence.seen, evidence.problem);
+  // The idle slot's value is another one than the current key's: where all places hold that, none holds this.
+  if (!(await heldEverywhere(context, old)))
+    return stuckAtGate(context, `not every place holds ${old.vendorId}`, "put the value back that belongs there, then: rotatectl retry");
+  const holder = context.othersHolding({ provider: provider.name, vendorId: idle.id }).find(({ stage }) => stage !== "dead");
+  if (holder !== undefined) return waitForHolder(context, idle.id, holder);
+  if ((await askVendor(context, old, secret)) !== "accepted")
+    return stuckAtGate(
+      context,
+      `the vendor does not accept ${old.vendorId}, which serves`,
+      "look at the key and its resource at the vendor",
+    );
+  return regenerate();
+}
+
+/** Switches a key off that waits in the pool, where no consumer has ever held it; `undefined` when it was done. */
+export async function shelve(context: CredentialContext, key: Key): Promise<string | undefined> {
+  if (context.openUntil !== undefined) return "a call to the vendor is still open";
+  if (key.promotedAt !== null || (await heldSomewhere(context, key))) return "the store or a mirror holds it";
+  if (context.othersHolding(key).some(({ stage }) => stage !== "dead")) return "another credential uses it";
+  await context.announce({ kind: "disable", key });
+  await context.call(async (signal) => context.irreversible(key).setEnabled?.(key.vendorId, false, signal));
+  return undefined;
+}
+
 /** The way back from a disable: switches a key on again. */
 export async function enableAgain(context: StepContext, key: Key): Promise<void> {
   await context.announce({ kind: "enable", key });
@@ -35,16 +75,16 @@ async function whyClosed(context: StepContext, debt: Key): Promise<Answer | unde
   // A debt of another credential whose own gate has passed does not block; anything else there is in use.
   const holder = context.othersHolding(debt).find((key) => key.stage !== "dead" && !(key.stage === "retiring" && key.leftAt !== null));
   if (holder === undefined) return undefined;
-  const now = context.clock.now();
+  return { ...waitForHolder(context, debt.vendorId, holder), keys: [{ id: debt.id, set: { leftAt: context.clock.now() } }] };
+}
+
+function waitForHolder(context: StepContext, vendorId: string, holder: Key): Answer {
+  const text = `credential ${holder.credential} uses ${vendorId}, too`;
+  const hint = `it is revoked once ${holder.credential} was rotated away from it`;
   return {
     go: "again",
-    at: now + (context.timing.waitsMs.at(-1) ?? 0),
-    keys: [{ id: debt.id, set: { leftAt: now } }],
-    problem: {
-      code: "sharedKey",
-      text: `credential ${holder.credential} uses ${debt.vendorId}, too`,
-      hint: `it is revoked once ${holder.credential} was rotated away from it`,
-    },
+    at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0),
+    problem: { code: "sharedKey", text, hint },
   };
 }
 

@@ -1,7 +1,8 @@
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
-import type { Call, Key, Rotation } from "../model.ts";
-import type { StepContext } from "./context.ts";
+import type { Call, Rotation } from "../model.ts";
+import type { Announcement } from "../state/ledger.ts";
+import type { CredentialContext, StepContext } from "./context.ts";
 import { newLabel } from "./labels.ts";
 import type { EngineParts, TurnState } from "./parts.ts";
 
@@ -14,22 +15,16 @@ export function makeContext(
   state: TurnState,
   clockJumpedAt: number | undefined,
 ): { context: StepContext; announced: readonly Call[] } {
-  const { ledger, clock } = parts;
-  const { timing } = parts.config();
+  const { ledger } = parts;
   const plugs = parts.plugs();
-  const keys = ledger.keys.live(credential.name);
+  const { context: base, announced } = makeCredentialContext(parts, credential, signal, state, rotation);
+  const { keys } = base;
   const byId = (id: number | null) => (id === null ? undefined : (keys.find((key) => key.id === id) ?? ledger.keys.get(id)));
-  const announced: Call[] = [];
-  const open = ledger.keys.openCalls(credential.name, clock.now());
 
   const context: StepContext = {
+    ...base,
     rotation,
     plan: rotation.plan,
-    credential,
-    timing,
-    clock,
-    signal,
-    keys,
     target: byId(rotation.target),
     old: byId(rotation.old),
     // What consumers may have held is left to a rotation that they take part in.
@@ -38,19 +33,45 @@ export function makeContext(
     ),
     intents: ledger.keys.openIntents(credential.name),
     createCall: ledger.keys.createCall,
+    isInLedger: (vendorId) => ledger.keys.byVendorId(credential.provider, vendorId).length > 0,
+    consumers: plugs.consumers(credential, rotation.plan.consumers),
+    newLabel: () => newLabel(parts.installation, parts.random),
+    newSecret: () => plugs.provider(credential.provider).makeSecret?.(parts.random),
+    clockJumpedAt,
+  };
+  return { context, announced };
+}
+
+/** The same for a credential without a rotation of its own, or for the part of it that every step sees. */
+export function makeCredentialContext(
+  parts: Pick<EngineParts, "ledger" | "clock" | "config" | "plugs" | "fingerprintKey">,
+  credential: CredentialConfig,
+  signal: AbortSignal,
+  state: TurnState = { announced: [], calls: new Set() },
+  rotation?: Rotation,
+): { context: CredentialContext; announced: readonly Call[] } {
+  const { ledger, clock } = parts;
+  const { timing } = parts.config();
+  const plugs = parts.plugs();
+  const announced: Call[] = [];
+  const open = ledger.keys.openCalls(credential.name, clock.now());
+  const provider = plugs.provider(credential.provider);
+
+  const context: CredentialContext = {
+    credential,
+    timing,
+    clock,
+    signal,
+    keys: ledger.keys.live(credential.name),
     openUntil: open.length === 0 ? undefined : Math.max(...open.map(({ openUntil }) => openUntil)),
     keyWith: (fingerprint) => ledger.keys.withFingerprint(credential.name, fingerprint),
-    othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== key.credential),
-    provider: plugs.provider(credential.provider),
+    othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== credential.name),
+    provider,
     issuer: (key) => plugs.provider(key.provider),
     canDisable: (key) => plugs.provider(key.provider).provider.setEnabled !== undefined,
     store: plugs.store(credential),
     mirrors: plugs.mirrors(credential),
-    consumers: plugs.consumers(credential, rotation.plan.consumers),
     fingerprint: (secret) => secret.fingerprint(parts.fingerprintKey),
-    newLabel: () => newLabel(parts.installation, parts.random),
-    newSecret: () => plugs.provider(credential.provider).makeSecret?.(parts.random),
-    clockJumpedAt,
 
     async call(work, ms = timing.callTimeoutMs) {
       const deadline = clock.deadline(ms);
@@ -68,12 +89,25 @@ export function makeContext(
 
     async announce(call) {
       signal.throwIfAborted();
-      const which = call.kind === "create" ? { label: call.label } : { key: call.key.id };
-      const provider = call.kind === "create" ? credential.provider : call.key.provider;
       const openUntil = clock.now() + 2 * timing.callTimeoutMs;
-      announced.push(ledger.announce(rotation, provider, { kind: call.kind, ...which, openUntil }));
+      const of: Announcement =
+        call.kind === "create"
+          ? { kind: call.kind, label: call.label, openUntil, ...placesFor(call.listed) }
+          : { kind: call.kind, key: call.key.id, openUntil };
+      const row = ledger.announce(rotation ?? { credential: credential.name }, "key" in call ? call.key.provider : provider.name, of);
+      if (row !== undefined) announced.push(row);
+      return row !== undefined;
     },
-    irreversible: (key: Key) => plugs.provider(key.provider).provider,
+    irreversible: (key) => plugs.provider(key.provider).provider,
   };
+
+  /** What a create call must leave in the ledger where keys have no labels, and where they have few places. */
+  function placesFor(listed: readonly string[]): Pick<Announcement, "known" | "room"> {
+    const { places, unlabelled, listLagMs } = provider;
+    return {
+      ...(unlabelled && { known: listed }),
+      ...(places && rotation?.plan.supply === "create" && { room: { places, taken: listed, unlistedSince: clock.now() - listLagMs } }),
+    };
+  }
   return { context, announced };
 }

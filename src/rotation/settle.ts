@@ -8,25 +8,23 @@ import { again } from "./observe.ts";
 /**
  * Brings the oldest open intent to its end; `undefined` when none is open.
  *
- * A key that stands at the vendor under the intent's label goes into the ledger: as the target when it is `wanted` and
- * its secret was staged, else as a debt. An absent one closes the intent, but only once the vendor's listing can no
- * longer lag behind the moment at which the create call could last take effect.
+ * The key that its call made goes into the ledger: as the target when it is `wanted` and its secret was staged, or is
+ * given back by the vendor, else as a debt. It stands at the vendor under the intent's label; where the vendor keeps none, it
+ * is the one that was not there before, if the account is ours alone. An absent one closes the intent, but only once the
+ * vendor's listing can no longer lag behind the moment at which the create call could last take effect.
  */
 export async function settleIntents(context: StepContext, wanted: boolean): Promise<Answer | undefined> {
   const intent = context.intents[0];
   if (intent === undefined) return undefined;
   const { provider, listLagMs } = context.provider;
 
-  const listed = (await context.call((signal) => provider.list(signal))).filter((key) => key.label === intent.label);
-  if (listed.length > 1) {
-    const text = `${context.provider.name}: ${listed.length} keys are called ${intent.label}, and only one can be ours`;
-    return {
-      go: "stuck",
-      problem: { code: "ambiguousLabel", text, hint: "delete those at the vendor that nobody uses, then: rotatectl retry" },
-    };
+  const listed = await context.call((signal) => provider.list(signal));
+  const candidates = listed.filter((key) => couldBeOf(context, intent, key));
+  const [found] = candidates;
+  if (found !== undefined) {
+    const doubt = whyInDoubt(context, intent, candidates);
+    return doubt === undefined ? takeIn(context, intent, found, wanted) : showToPerson(context, intent, candidates, doubt);
   }
-  const found = listed[0];
-  if (found !== undefined) return takeIn(context, intent, found, wanted);
 
   const call = context.createCall(intent.label);
   const settledAt = call?.answeredAt ?? call?.openUntil ?? intent.announcedAt;
@@ -36,6 +34,40 @@ export async function settleIntents(context: StepContext, wanted: boolean): Prom
   }
   await context.call((signal) => context.store.discard(intent.label, signal));
   return { ...again(context, 0), closeIntents: [intent.label], events: [{ code: "intentClosed", detail: { label: intent.label } }] };
+}
+
+function couldBeOf(context: StepContext, intent: Intent, { id, label }: VendorKey): boolean {
+  if (intent.known === null) return label === intent.label;
+  return !intent.known.includes(id) && !context.isInLedger(id);
+}
+
+function whyInDoubt({ provider }: StepContext, { known, label }: Intent, candidates: readonly VendorKey[]): string | undefined {
+  if (known === null)
+    return candidates.length === 1 ? undefined : `${candidates.length} keys are called ${label}, and only one can be ours`;
+  const ids = candidates.map(({ id }) => id).join(", ");
+  if (provider.unlabelled?.exclusive !== true) return `${ids} may come from a create call without an answer, or be somebody else's`;
+  return candidates.length === 1 ? undefined : `${ids} appeared since a create call without an answer, and only one can be ours`;
+}
+
+/** What is not proven ours is never changed: a person deletes it, or says `retry` with it still there, which leaves it alone. */
+async function showToPerson(context: StepContext, intent: Intent, candidates: readonly VendorKey[], text: string): Promise<Answer> {
+  const { memo } = context.rotation;
+  const ids = candidates.map(({ id }) => id);
+  const shown = Array.isArray(memo["shown"]) ? memo["shown"] : [];
+  if (intent.known !== null && memo["saidRetry"] === true && ids.every((id) => shown.includes(id))) {
+    await context.call((signal) => context.store.discard(intent.label, signal));
+    const detail = { label: intent.label, keyIds: ids.join(", ") };
+    return { ...again(context, 0, {}), closeIntents: [intent.label], events: [{ code: "leftoverLeft", detail }] };
+  }
+  const hint =
+    intent.known === null
+      ? "delete those at the vendor that nobody uses, then: rotatectl retry"
+      : "delete at the vendor what nobody uses, then: rotatectl retry; what is still there then is left alone";
+  return {
+    go: "stuck",
+    problem: { code: "ambiguousLabel", text: `${context.provider.name}: ${text}`, hint },
+    rotation: { memo: { ...memo, shown: ids, saidRetry: false } },
+  };
 }
 
 async function takeIn(context: StepContext, intent: Intent, found: VendorKey, wanted: boolean): Promise<Answer> {

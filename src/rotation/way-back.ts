@@ -2,7 +2,7 @@ import type { Outcome } from "../model.ts";
 import type { KeyPatch } from "../state/keys.ts";
 import type { Answer, Problem, StepContext } from "./context.ts";
 import { again, askVendor, awaitOpenCalls, heldEverywhere, probed, secretOf } from "./observe.ts";
-import { type PlanName, pinPlan } from "./plans.ts";
+import { type PlanName, pinPlan, ROUTINE } from "./plans.ts";
 
 /** Why a rotation cannot go on with its target: the vendor or a consumer contradicts it, or its secret is lost. */
 export type Why = "refused" | "contradicted" | "lost" | "cancelled" | "impossible";
@@ -66,7 +66,7 @@ const endsAs = (why: Why): Exclude<Outcome, "done" | "abandoned"> => (why === "c
 function forward(context: StepContext, why: Why, problem: Problem): Answer {
   const { target, plan, clock, timing } = context;
   if ((why === "refused" || why === "lost") && target !== undefined && plan.name !== "discard") {
-    const next = plan.steps.includes("create") ? plan : pinPlan("routine", { ...plan, preflightUntil: null });
+    const next = plan.steps.includes("create") ? plan : pinPlan(ROUTINE[plan.supply], { ...plan, preflightUntil: null });
     return {
       go: "plan",
       plan: next,

@@ -24,11 +24,14 @@ export function openKeys(db: Db) {
     ofCredential: db.prepare("select * from keys where credential = ? order by id"),
     live: db.prepare("select * from keys where credential = ? and stage <> 'dead' order by id"),
     withFingerprint: db.prepare("select * from keys where credential = ? and fingerprint = ? order by id desc limit 1"),
+    fingerprinted: db.prepare("select * from keys where fingerprint = ? order by id"),
     byVendorId: db.prepare("select * from keys where provider = ? and vendor_id = ? order by id"),
     openIntents: db.prepare("select * from intents where credential = ? and closed_at is null order by announced_at"),
     insertIntent: db.prepare(
-      "insert into intents (label, credential, provider, rotation, announced_at) values (@label, @credential, @provider, @rotation, @announced_at)",
+      "insert into intents (label, credential, provider, rotation, announced_at, known) values (@label, @credential, @provider, @rotation, @announced_at, @known)",
     ),
+    openIntentsAt: db.prepare("select * from intents where provider = ? and closed_at is null order by announced_at"),
+    liveAt: db.prepare("select * from keys where provider = ? and stage <> 'dead' order by id"),
     refuseIntent: db.prepare("update intents set refused = 1 where label = ?"),
     closeIntent: db.prepare("update intents set closed_at = ? where label = ? and closed_at is null"),
     insertCall: db.prepare(`
@@ -62,6 +65,12 @@ export function openKeys(db: Db) {
     /** The rows of any credential that hold this key of the vendor. */
     byVendorId: (provider: string, vendorId: string): Key[] => statements.byVendorId.all(provider, vendorId).map(toKey),
 
+    /** The rows of any credential with this fingerprint, dead ones too. */
+    fingerprinted: (fingerprint: string): Key[] => statements.fingerprinted.all(fingerprint).map(toKey),
+    /** The keys of all credentials at a provider that are not dead. */
+    liveAt: (provider: string): Key[] => statements.liveAt.all(provider).map(toKey),
+
+    openIntentsAt: (provider: string): Intent[] => statements.openIntentsAt.all(provider).map(toIntent),
     openIntents: (credential: string): Intent[] => statements.openIntents.all(credential).map(toIntent),
     insertIntent: (intent: Omit<Intent, "refused" | "closedAt">): void => void statements.insertIntent.run(toRow(intent)),
     refuseIntent: (label: string): void => void statements.refuseIntent.run(label),

@@ -23,9 +23,22 @@ export interface Announcement {
   readonly kind: CallKind;
   /** The label, for a create. */
   readonly label?: string;
+  /** For a create at a vendor that keeps no label: the ids that it listed right before. */
+  readonly known?: readonly string[];
+  /** For a create at a vendor with few places: refused where the intents of other rotations have taken the last one. */
+  readonly room?: Room;
   /** The key, for everything else. */
   readonly key?: number;
   readonly openUntil: number;
+}
+
+/** The places of an account that the vendor's list leaves free. */
+export interface Room {
+  readonly places: number;
+  /** The vendor's ids that were listed right before. */
+  readonly taken: readonly string[];
+  /** Since when a key may be missing from the list. */
+  readonly unlistedSince: number;
 }
 
 export interface StartRequest {
@@ -65,6 +78,12 @@ export function openLedger(db: Db, clock: { now(): number }) {
 
   const note = (rotation: Rotation, step: Step | null, drafts: readonly EventDraft[], at: number) => {
     for (const draft of drafts) events.append({ ...draft, at, credential: rotation.credential, rotation: rotation.id, step });
+  };
+
+  /** Whether a place is left beside what is listed, what was made too lately to be listed, and what others are about to make. */
+  const hasRoom = (provider: string, { places, taken, unlistedSince }: Room): boolean => {
+    const unlisted = keys.liveAt(provider).filter(({ vendorId, createdAt }) => createdAt > unlistedSince && !taken.includes(vendorId));
+    return taken.length + unlisted.length + keys.openIntentsAt(provider).length < places;
   };
 
   return {
@@ -116,14 +135,20 @@ export function openLedger(db: Db, clock: { now(): number }) {
       return rotation;
     },
 
-    /** Writes down that a call is about to leave. Only when this has returned may the request be sent. */
-    announce(rotation: Rotation, provider: string, call: Announcement): Call {
+    /**
+     * Writes down that a call is about to leave, of a rotation or of a credential that has none open. Only when this has
+     * returned may the request be sent. `undefined` when no place was free: then nothing was written.
+     */
+    announce(by: Rotation | { readonly credential: string }, provider: string, call: Announcement): Call | undefined {
       return transaction(() => {
         const at = clock.now();
-        const { credential } = rotation;
+        const { credential } = by;
+        const rotation = "plan" in by ? by : undefined;
         if (call.kind === "create") {
-          if (call.label === undefined) throw new Error("a create call needs its label");
-          keys.insertIntent({ label: call.label, credential, provider, rotation: rotation.id, announcedAt: at });
+          if (call.label === undefined || rotation === undefined) throw new Error("a create call needs its label and its rotation");
+          if (call.room !== undefined && !hasRoom(provider, call.room)) return undefined;
+          const { label, known = null } = call;
+          keys.insertIntent({ label, credential, provider, rotation: rotation.id, announcedAt: at, known });
           rotations.update(rotation.id, { intents: this.rotation(rotation.id).intents + 1 });
           note(rotation, rotation.step, [{ code: "intentMade", detail: { label: call.label } }], at);
         } else {
@@ -139,7 +164,7 @@ export function openLedger(db: Db, clock: { now(): number }) {
           announcedAt: at,
           openUntil: call.openUntil,
         };
-        return { ...row, id: keys.insertCall({ ...row, rotation: rotation.id }), answeredAt: null };
+        return { ...row, id: keys.insertCall({ ...row, rotation: rotation?.id ?? null }), answeredAt: null };
       });
     },
 

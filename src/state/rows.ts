@@ -7,7 +7,7 @@ const camel = remembered((name) => name.replace(/_(\w)/g, (_, letter: string) =>
 const snake = remembered((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 
 const FLAGS = new Set(["forwardOnly", "cancelRequested", "refused"]);
-const DOCUMENTS = new Set(["plan", "memo", "detail"]);
+const DOCUMENTS = new Set(["plan", "memo", "detail", "known"]);
 
 function fromRow(row: Row): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
@@ -23,7 +23,7 @@ function fromRow(row: Row): Record<string, unknown> {
 export function toRow(fields: object): Row {
   const row: Row = {};
   for (const [name, value] of Object.entries(fields)) {
-    row[snake(name)] = FLAGS.has(name) ? Number(value === true) : DOCUMENTS.has(name) ? JSON.stringify(value) : value;
+    row[snake(name)] = FLAGS.has(name) ? Number(value === true) : DOCUMENTS.has(name) && value !== null ? JSON.stringify(value) : value;
   }
   return row;
 }

@@ -19,6 +19,8 @@ export interface Bench {
   readonly control: FakeControl;
   readonly socket: string;
   readonly directory: string;
+  /** What a person types, or pipes in, where a secret is asked for. */
+  typed: string | undefined;
   start(): Promise<void>;
   stop(): Promise<void>;
   run(argv: readonly string[], interrupted?: AbortSignal, onError?: (text: string) => unknown): Promise<Ran>;
@@ -34,6 +36,7 @@ export async function openBench(): Promise<Bench> {
     control,
     socket,
     directory,
+    typed: "sk-canary-brought",
     async start() {
       server = await startServer({ path: socket, control, callers: () => ({ act: [], read: [] }), log: openLog("silent") });
     },
@@ -52,6 +55,7 @@ export async function openBench(): Promise<Bench> {
         tty: false,
         env: { ROTATED_SOCKET: socket },
         now: () => NOW,
+        readSecret: async () => bench.typed,
         interrupt: () => interrupted,
         reconnect: { everyMs: 20, limitMs: 5000 },
       });

@@ -114,6 +114,7 @@ describe("a good file", () => {
         waitsMs: [5000, 15_000, 30_000, 60_000, 120_000, 300_000, 900_000],
         tellAfterMs: 900_000,
         afterFailure: { firstMs: 3_600_000, lastMs: DAY },
+        intake: { remindMs: DAY, deadlineMs: 14 * DAY },
         pollMs: 500,
         spreadMs: 600_000,
       },

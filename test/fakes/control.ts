@@ -9,6 +9,7 @@ import {
   type Operation,
   type RotationView,
 } from "../../src/api.ts";
+import type { Secret } from "../../src/contract/secret.ts";
 import { CHECKLIST } from "../../src/model.ts";
 
 /** The time at which the fake lives. */
@@ -227,6 +228,13 @@ export class FakeControl implements Control {
     this.#note("adopt", request, ask);
     const adopted = request.keyId ?? "key_abc";
     return { credential: request.name, key: key(adopted), message: `${adopted} is ours now, and stays in use` };
+  }
+
+  async intake(request: { name: string; secret: Secret; keyId?: string }, ask: Ask) {
+    this.#note("intake", request, ask);
+    const brought = request.keyId ?? "key_brought";
+    const message = `${brought} was taken in; it waits in the pool; it is switched off at the vendor until it is needed`;
+    return { credential: request.name, key: key(brought, { stage: "pooled" }), message };
   }
 
   async retire(request: { name: string }, ask: Ask) {

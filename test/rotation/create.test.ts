@@ -18,6 +18,7 @@ const INTENT: Intent = {
   provider: "openai",
   rotation: 1,
   announcedAt: NOW,
+  known: null,
   refused: false,
   closedAt: null,
 };

@@ -78,7 +78,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
   const calls: string[] = [];
   const secret = (id: number) => new Secret(`sk-canary-${id}`);
   const signal = new AbortController().signal;
-  const plan = pinPlan("routine", { consumers: [], overlapMs: 0, preflightUntil: null, now: true });
+  const plan = pinPlan("routine", { supply: "create", consumers: [], overlapMs: 0, preflightUntil: null, now: true });
   const listed = [of.old, of.target].flatMap((row) => (row === undefined ? [] : [row]));
   const provider = {
     create: () => Promise.reject(new Error("nothing is created here")),
@@ -161,6 +161,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     openUntil: of.openUntil,
     keyWith: (fingerprint) => listed.find((row) => row.fingerprint === fingerprint),
     othersHolding: () => of.others,
+    isInLedger: (vendorId) => listed.some((row) => row.vendorId === vendorId),
     provider: plug,
     issuer: () => plug,
     canDisable: () => of.canDisable,
@@ -186,7 +187,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     newSecret: () => undefined,
     clockJumpedAt: undefined,
     call: (work) => work(signal),
-    announce: async (call) => void calls.push(`announce ${call.kind}`),
+    announce: async (call) => calls.push(`announce ${call.kind}`) > 0,
     irreversible: () => provider,
   };
   return { context, calls };
@@ -202,6 +203,7 @@ const TIMING: StepContext["timing"] = {
   waitsMs: [50, 100],
   tellAfterMs: 10_000,
   afterFailure: { firstMs: 1000, lastMs: 2000 },
+  intake: { remindMs: 1000, deadlineMs: 10_000 },
   pollMs: 20,
   spreadMs: 0,
 };

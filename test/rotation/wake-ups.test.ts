@@ -39,7 +39,7 @@ function openDaemon(names: readonly string[]) {
   for (const name of names) ledger.know(name);
 
   const start = (credential: string) => {
-    const plan = pinPlan("routine", { consumers: [], overlapMs: 0, preflightUntil: null, now: true });
+    const plan = pinPlan("routine", { supply: "create", consumers: [], overlapMs: 0, preflightUntil: null, now: true });
     const request = { trigger: "operator", actor: null, reason: null, idempotencyKey: null } as const;
     return ledger.start({ credential, plan, ...request }).rotation;
   };

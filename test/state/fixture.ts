@@ -17,7 +17,7 @@ export function memoryLedger(now = { at: NOW }): { db: Db; ledger: Ledger } {
 }
 
 function routine(): PinnedPlan {
-  return pinPlan("routine", { consumers: [], overlapMs: 0, preflightUntil: null, now: true });
+  return pinPlan("routine", { supply: "create", consumers: [], overlapMs: 0, preflightUntil: null, now: true });
 }
 
 export function startRotation(ledger: Ledger, idempotencyKey: string | null = null, credential = "main") {

@@ -97,7 +97,8 @@ const RULES: readonly Rule[] = [
     refusal: /UNIQUE.*intents\.label/,
     given: aRotation,
     write(_, { keys }) {
-      for (let n = 0; n < 2; n += 1) keys.insertIntent({ label: "a", credential: "main", provider: "openai", rotation: 1, announcedAt: 1 });
+      for (let n = 0; n < 2; n += 1)
+        keys.insertIntent({ label: "a", credential: "main", provider: "openai", rotation: 1, announcedAt: 1, known: null });
     },
   },
   { name: "a change of history", refusal: /append-only/, write: (db) => db.exec("update events set code = 'other'") },

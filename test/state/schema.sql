@@ -1,4 +1,4 @@
--- schema 1
+-- schema 2
 
 CREATE TABLE calls (
   id integer primary key,
@@ -56,7 +56,9 @@ CREATE TABLE intents (
   announced_at integer not null,
   refused integer not null default 0 check (refused in (0, 1)),
   closed_at integer
-) strict;
+, known text check (known is null or json_valid(known))) strict;
+
+CREATE INDEX intents_by_provider on intents (provider) where closed_at is null;
 
 CREATE INDEX open_intents on intents (credential) where closed_at is null;
 

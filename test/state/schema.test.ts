@@ -45,6 +45,7 @@ const INTENT: Fields<Intent> = {
   provider: null,
   rotation: null,
   announcedAt: null,
+  known: null,
   refused: null,
   closedAt: null,
 };

@@ -27,6 +27,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   retry:      { summary: "let a stuck rotation try its step again",             load: () => import("./retry.ts") },
   abandon:    { summary: "end the open rotation where it is",                   load: () => import("./abandon.ts") },
   adopt:      { summary: "take an existing key under management",               load: () => import("./adopt.ts") },
+  intake:     { summary: "hand in a key that a person made",                    load: () => import("./intake.ts") },
   retire:     { summary: "take a credential out of management",                 load: () => import("./retire.ts") },
   check:      { summary: "look for mistakes in the configuration",              load: () => import("./check.ts") },
   pair:       { summary: "introduce rotated to a consumer",                     load: () => import("./pair.ts") },

@@ -1,79 +1,22 @@
-import { AdapterError } from "../../contract/errors.ts";
-import type { CreatedKey } from "../../contract/provider.ts";
-import type { Secret } from "../../contract/secret.ts";
-import type { Answer, StepContext } from "../context.ts";
-import { asProblem, awaitOpenCalls } from "../observe.ts";
-import { waitBefore } from "../retry.ts";
-import { ledgerKey, settleIntents } from "../settle.ts";
-import { retreat } from "../way-back.ts";
+import type { Supply } from "../../model.ts";
+import type { StepContext, StepRun } from "../context.ts";
+import { awaitOpenCalls } from "../observe.ts";
+import { settleIntents } from "../settle.ts";
+import { makeKey } from "../supply/make.ts";
+import { drawFromPool } from "../supply/pool.ts";
+import { regenerateIdleSlot } from "../supply/slots.ts";
 
-/** Create calls that one rotation may make before a person must look. */
-const MOST_INTENTS = 3;
+/** Where the target comes from. A value in place is made like any other key: only that no vendor is told of it. */
+const FROM: Readonly<Record<Supply, StepRun>> = {
+  create: makeKey,
+  intake: drawFromPool,
+  "dual-slot": regenerateIdleSlot,
+  "in-place": makeKey,
+};
 
-/** Makes the target: one journalled intent, one call that is never repeated blindly, and the secret staged at once. */
-export async function create(context: StepContext): Promise<Answer> {
-  if (context.target !== undefined) return { go: "next" };
+/** Brings the target about: what an earlier call left is settled first, and no call is ever repeated blindly. */
+export async function create(context: StepContext) {
+  if (context.target !== undefined) return { go: "next" } as const;
   const unsettled = await settleIntents(context, true);
-  if (unsettled !== undefined) return unsettled;
-  const waiting = awaitOpenCalls(context);
-  if (waiting !== undefined) return waiting;
-  if (context.rotation.intents >= MOST_INTENTS) {
-    const text = `${MOST_INTENTS} create calls brought no key that can serve`;
-    return {
-      go: "stuck",
-      problem: { code: "noIntentLeft", text, hint: "look at the vendor's console and rotatectl history, then: rotatectl retry or abandon" },
-    };
-  }
-
-  // A key whose secret cannot be kept is a key lost: the store is asked once more right before.
-  await context.call((signal) => context.store.preflight(signal));
-  const { provider } = context.provider;
-  const make = provider.create?.bind(provider);
-  if (make === undefined) throw new Error(`${context.provider.name} creates no keys`);
-  const like =
-    context.old === undefined
-      ? undefined
-      : (await context.call((signal) => provider.list(signal))).find(({ id }) => id === context.old?.vendorId);
-  const label = context.newLabel();
-  const secret = context.newSecret();
-  await context.announce({ kind: "create", label });
-  if (secret !== undefined) {
-    // A secret of our own is kept before the vendor learns it: no crash can lose it.
-    const failure = await stageFirst(context, label, secret);
-    if (failure !== undefined) return failure;
-  }
-  let made: CreatedKey;
-  try {
-    made = await context.call((signal) => make({ label, ...(like && { like }), ...(secret && { secret }) }, signal));
-  } catch (error) {
-    return notMade(context, label, error);
-  }
-  if (secret === undefined) await context.call((signal) => context.store.stage(label, made.secret, signal));
-  return {
-    go: "next",
-    newKey: { ...ledgerKey(context, made, label), fingerprint: context.fingerprint(made.secret), stage: "pending", asTarget: true },
-    closeIntents: [label],
-    events: [{ code: "keyCreated", detail: { keyId: made.id, label, expiresAt: made.expiresAt?.toISOString() ?? null } }],
-  };
-}
-
-/** What the step answers when the secret cannot be kept: the create call has not left and never will. */
-async function stageFirst(context: StepContext, label: string, secret: Secret): Promise<Answer | undefined> {
-  try {
-    await context.call((signal) => context.store.stage(label, secret, signal));
-    return undefined;
-  } catch (error) {
-    const problem = asProblem(error);
-    const waitMs = waitBefore(context.rotation.attempts, context.timing, error);
-    return { go: "again", at: context.clock.now() + waitMs, problem, refusedIntents: [label] };
-  }
-}
-
-/** A refusal that the vendor answered; without an answer nobody knows whether a key was made, and the call stays open. */
-async function notMade(context: StepContext, label: string, error: unknown): Promise<Answer> {
-  if (!(error instanceof AdapterError) || !error.answered) throw error;
-  const refusedIntents = [label];
-  if (!error.retry) return { ...(await retreat(context, "impossible", asProblem(error))), refusedIntents };
-  const { attempts } = context.rotation;
-  return { go: "again", at: context.clock.now() + waitBefore(attempts, context.timing, error), problem: asProblem(error), refusedIntents };
+  return unsettled ?? awaitOpenCalls(context) ?? FROM[context.plan.supply](context);
 }

@@ -1,11 +1,12 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { Finding } from "../../contract/finding.ts";
+import type { VendorKey } from "../../contract/provider.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { KeyPatch } from "../../state/keys.ts";
 import type { Answer, ConsumerPlug, Problem, StepContext } from "../context.ts";
 import { askVendor, asProblem, mirrorsHold, probed, type StoreHolds, secretOf, storeHolds } from "../observe.ts";
-import { pinPlan } from "../plans.ts";
+import { CAN_BEGIN, pinPlan, ROUTINE } from "../plans.ts";
 
 /** Finds facts before the first side effect; what would make the rotation fail or prove nothing ends it here. */
 export async function preflight(context: StepContext): Promise<Answer> {
@@ -36,6 +37,13 @@ async function look(context: StepContext): Promise<Answer> {
     };
   }
 
+  if (holds.what === "nothing" && !CAN_BEGIN[context.plan.supply]) {
+    const { name } = context.credential;
+    const text = `the store of ${name} is empty, and ${context.provider.name} has a key already`;
+    const hint = `put the key that is in use into the store, then: rotatectl adopt ${name}`;
+    return { go: "end", outcome: "failed", problem: { code: "nothingToReplace", text, hint } };
+  }
+
   const strange = await lookAtMirrors(context);
   if (strange !== undefined) return { go: "end", outcome: "failed", problem: strange };
 
@@ -44,6 +52,7 @@ async function look(context: StepContext): Promise<Answer> {
   const listed = await context.call((signal) => provider.list(signal));
   const gone = holds.what === "ours" && (await askVendor(context, holds.key, holds.secret)) === "refused";
   if (holds.what === "ours" && !gone && !listed.some(({ id }) => id === holds.key.vendorId)) findings.push(...unlisted(context, holds.key));
+  findings.push(...noPlace(context, listed));
   // A consumer cannot show anything with a key that is dead.
   const current = holds.what === "ours" && !gone ? holds.secret : undefined;
   for (const plug of context.consumers) findings.push(...(await lookAt(context, plug, current)));
@@ -73,8 +82,20 @@ async function lookAtMirrors(context: StepContext): Promise<Problem | undefined>
   };
 }
 
+/** Every place is taken by keys that are not ours to remove: a create call could only fail. */
+function noPlace({ provider, plan, keys }: StepContext, listed: readonly VendorKey[]): readonly Finding[] {
+  const { places } = provider;
+  if (places === undefined || plan.supply !== "create") return [];
+  const ours = keys.filter(({ stage }) => stage === "retiring" || stage === "pending").map(({ vendorId }) => vendorId);
+  if (listed.filter(({ id }) => !ours.includes(id)).length < places) return [];
+  const message = `${provider.name}: the vendor allows ${places} keys, and has ${listed.map(({ id }) => id).join(", ")}`;
+  return [{ code: "noPlace", message, cure: "delete one that nobody uses, or give each credential an account of its own" }];
+}
+
 /** A key that works and is not listed could never be seen dead. A young one may only lag behind. */
-function unlisted({ provider, clock }: StepContext, key: Key): readonly Finding[] {
+function unlisted({ provider, clock, plan }: StepContext, key: Key): readonly Finding[] {
+  // A value in place has no list to stand in: the consumer that accepts it is all there is.
+  if (plan.supply === "in-place") return [];
   if (clock.now() < key.createdAt + provider.listLagMs) return [];
   const message = `${provider.name}: the vendor accepts ${key.vendorId}, but does not list it`;
   return [{ code: "unlisted", message, cure: "is it of the project, and of the account, that the provider's settings name?" }];
@@ -104,7 +125,13 @@ function onward(context: StepContext, serving: Key, reconciled: Reconciled, gone
   };
   if (context.plan.name !== "initial") return { go: "next", ...writes };
   // A store that holds a key of ours is not empty: its consumers need the care of a routine rotation.
-  return { go: "plan", plan: pinPlan("routine", context.plan), step: "create", why: "the store holds a key of ours", ...writes };
+  return {
+    go: "plan",
+    plan: pinPlan(ROUTINE[context.plan.supply], context.plan),
+    step: "create",
+    why: "the store holds a key of ours",
+    ...writes,
+  };
 }
 
 interface Reconciled {

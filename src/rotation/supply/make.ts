@@ -1,0 +1,98 @@
+import { AdapterError } from "../../contract/errors.ts";
+import type { CreatedKey, VendorKey } from "../../contract/provider.ts";
+import type { Secret } from "../../contract/secret.ts";
+import type { Answer, StepContext } from "../context.ts";
+import { throughGate } from "../gate.ts";
+import { again, asProblem } from "../observe.ts";
+import { waitBefore } from "../retry.ts";
+import { ledgerKey } from "../settle.ts";
+import { retreat } from "../way-back.ts";
+
+/** Create calls that one rotation may make before a person must look. */
+const MOST_INTENTS = 3;
+
+/** Makes the target by a call of the vendor: one journalled intent, one call, and the secret staged at once. */
+export async function makeKey(context: StepContext): Promise<Answer> {
+  const listed = await context.call((signal) => context.provider.provider.list(signal));
+  return makeKeyBeside(context, listed);
+}
+
+/** The same, with the vendor's keys as they were listed just now. */
+export async function makeKeyBeside(context: StepContext, listed: readonly VendorKey[]): Promise<Answer> {
+  if (context.rotation.intents >= MOST_INTENTS) {
+    const text = `${MOST_INTENTS} create calls brought no key that can serve`;
+    return {
+      go: "stuck",
+      problem: { code: "noIntentLeft", text, hint: "look at the vendor's console and rotatectl history, then: rotatectl retry or abandon" },
+    };
+  }
+
+  // A key whose secret cannot be kept is a key lost: the store is asked once more right before.
+  await context.call((signal) => context.store.preflight(signal));
+  const { provider } = context.provider;
+  const make = provider.create?.bind(provider);
+  if (make === undefined) throw new Error(`${context.provider.name} creates no keys`);
+  const like = listed.find(({ id }) => id === context.old?.vendorId);
+  const label = context.newLabel();
+  const secret = context.newSecret();
+  if (!(await context.announce({ kind: "create", label, listed: listed.map(({ id }) => id) }))) return makeRoom(context);
+  if (secret !== undefined) {
+    // A secret of our own is kept before the vendor learns it: no crash can lose it.
+    const failure = await stageFirst(context, label, secret);
+    if (failure !== undefined) return failure;
+  }
+  let made: CreatedKey;
+  try {
+    made = await context.call((signal) => make({ label, ...(like && { like }), ...(secret && { secret }) }, signal));
+  } catch (error) {
+    return notMade(context, label, error);
+  }
+  if (secret === undefined) await context.call((signal) => context.store.stage(label, made.secret, signal));
+  return {
+    go: "next",
+    newKey: { ...ledgerKey(context, made, label), fingerprint: context.fingerprint(made.secret), stage: "pending", asTarget: true },
+    closeIntents: [label],
+    events: [{ code: "keyCreated", detail: { keyId: made.id, label, expiresAt: made.expiresAt?.toISOString() ?? null } }],
+  };
+}
+
+/**
+ * No place is free at the vendor. A debt that never served makes room at once; with another one the rotation ends, and the
+ * way back makes it dead. Where others hold the places, it waits.
+ */
+async function makeRoom(context: StepContext): Promise<Answer> {
+  const { name, places } = context.provider;
+  const text = `${name}: all ${places} places for keys are taken`;
+  const debt = context.debts.find((key) => key.revokedAt === null && key.promotedAt === null);
+  if (debt !== undefined) {
+    const through = await throughGate(context, "revoke", debt);
+    if (!through.passed) return through.answer;
+    const events = [{ code: "keyRevoked", detail: { keyId: debt.vendorId } }] as const;
+    return { ...again(context, 0), keys: [{ id: debt.id, set: { revokedAt: context.clock.now() } }], events };
+  }
+  const hint = "delete a key at the vendor that nobody uses, or give each credential an account of its own";
+  const problem = { code: "noPlace", text, hint };
+  if (context.debts.some((key) => key.revokedAt === null)) return retreat(context, "impossible", problem);
+  return { go: "again", at: context.clock.now() + waitBefore(context.rotation.attempts, context.timing, undefined), problem };
+}
+
+/** What the step answers when the secret cannot be kept: the create call has not left and never will. */
+async function stageFirst(context: StepContext, label: string, secret: Secret): Promise<Answer | undefined> {
+  try {
+    await context.call((signal) => context.store.stage(label, secret, signal));
+    return undefined;
+  } catch (error) {
+    const problem = asProblem(error);
+    const waitMs = waitBefore(context.rotation.attempts, context.timing, error);
+    return { go: "again", at: context.clock.now() + waitMs, problem, refusedIntents: [label] };
+  }
+}
+
+/** A refusal that the vendor answered; without an answer nobody knows whether a key was made, and the call stays open. */
+async function notMade(context: StepContext, label: string, error: unknown): Promise<Answer> {
+  if (!(error instanceof AdapterError) || !error.answered) throw error;
+  const refusedIntents = [label];
+  if (!error.retry) return { ...(await retreat(context, "impossible", asProblem(error))), refusedIntents };
+  const { attempts } = context.rotation;
+  return { go: "again", at: context.clock.now() + waitBefore(attempts, context.timing, error), problem: asProblem(error), refusedIntents };
+}
