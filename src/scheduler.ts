@@ -23,7 +23,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
   const startedAt = clock.now();
   /** When each scheduled credential is due. Computed anew only when something about it has changed. */
   const plannedAt = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
+  let cancelWake = () => {};
   let wakeAt = Number.POSITIVE_INFINITY;
   let offset = clock.now() - clock.monotonic();
   let stopped = false;
@@ -94,9 +94,9 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
   }
 
   function sleep(ms: number): void {
-    clearTimeout(timer);
+    cancelWake();
     wakeAt = clock.monotonic() + ms;
-    timer = setTimeout(guardedWake, ms);
+    cancelWake = clock.after(ms, guardedWake);
   }
 
   /** A wake-up that fails, because the disk is full for one, must not be the last. */
@@ -127,7 +127,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
     healthy: (): boolean => clock.monotonic() < wakeAt + LATE_MS,
     stop(): void {
       stopped = true;
-      clearTimeout(timer);
+      cancelWake();
     },
   };
 }

@@ -4,6 +4,7 @@ import { openLog } from "../src/log.ts";
 import type { Engine } from "../src/rotation/engine.ts";
 import { createScheduler, planFor } from "../src/scheduler.ts";
 import { DatabaseError } from "../src/state/database.ts";
+import { realClock } from "../src/world/clock.ts";
 import { memoryLedger, newKey } from "./state/fixture.ts";
 
 const HOUR = 3_600_000;
@@ -27,6 +28,7 @@ function makeScheduler({ names = ["main"], credential = {}, spreadMs = 0 }: Opti
     now: () => Date.now() + time.jumped,
     monotonic: () => Date.now(),
     sleep: () => Promise.reject(new Error("nobody sleeps here")),
+    after: realClock.after,
     deadline: () => AbortSignal.abort(),
   };
   const credentials = Object.fromEntries(

@@ -3,21 +3,34 @@ import { inspect } from "node:util";
 
 const MASK = "[secret]";
 
-/** Secrets that still exist in memory, so that {@link Secret.mask} can find them in a text. */
-const alive = new Set<WeakRef<Secret>>();
-const forget = new FinalizationRegistry<WeakRef<Secret>>((reference) => alive.delete(reference));
+/** A value that secrets in memory hold, so that {@link Secret.mask} can find it in a text. */
+interface Known {
+  holders: number;
+  /** The value as it may stand in a text; worked out once, because every line of the log is searched for it. */
+  forms: readonly string[] | undefined;
+}
+
+/** One entry a value, however often it was read: a log line is searched for each once. */
+const known = new Map<string, Known>();
+const forget = new FinalizationRegistry<string>((value) => {
+  const entry = known.get(value);
+  if (entry !== undefined && --entry.holders === 0) known.delete(value);
+});
+
+/** What is shorter is no secret, and stands in half of all texts. */
+const SHORTEST_MASKED = 8;
 
 /** A value that cannot be printed by accident: text, JSON and inspection show `[secret]`. */
 export class Secret {
   readonly #value: string;
-  /** The value as it may stand in a text; worked out once, because every line of the log is searched for it. */
-  #forms: readonly string[] | undefined;
 
   constructor(value: string) {
     this.#value = value;
-    const reference = new WeakRef(this);
-    alive.add(reference);
-    forget.register(this, reference);
+    if (value.length < SHORTEST_MASKED) return;
+    const entry = known.get(value);
+    if (entry === undefined) known.set(value, { holders: 1, forms: undefined });
+    else entry.holders += 1;
+    forget.register(this, value);
   }
 
   /** The value itself. Call it only where the value leaves the process. */
@@ -50,11 +63,9 @@ export class Secret {
   /** `text` with every secret of this process replaced, also where it stands JSON-escaped or URL-encoded. */
   static mask(text: string): string {
     let masked = text;
-    for (const reference of alive) {
-      const secret = reference.deref();
-      if (secret === undefined || secret.#value.length < 8) continue;
-      secret.#forms ??= formsOf(secret.#value);
-      for (const form of secret.#forms) if (masked.includes(form)) masked = masked.replaceAll(form, MASK);
+    for (const [value, entry] of known) {
+      entry.forms ??= formsOf(value);
+      for (const form of entry.forms) if (masked.includes(form)) masked = masked.replaceAll(form, MASK);
     }
     return masked;
   }

@@ -30,6 +30,8 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`; rejects with the signal's reason when that comes first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Does `work` after `ms`, unless what it answers is called before. */
+  after(ms: number, work: () => void): () => void;
   /** A signal that aborts after `ms`, with a `TimeoutError` as its reason. */
   deadline(ms: number): AbortSignal;
 }

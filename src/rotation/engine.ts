@@ -1,4 +1,4 @@
-import pRetry from "p-retry";
+import pRetry, { type RetryContext } from "p-retry";
 import type { Logger } from "pino";
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
@@ -8,7 +8,7 @@ import type { Answer } from "./context.ts";
 import { makeContext } from "./make-context.ts";
 import { asProblem } from "./observe.ts";
 import type { EngineParts, TurnState } from "./parts.ts";
-import { QUICK, waitBefore } from "./retry.ts";
+import { QUICK_MS, waitBefore } from "./retry.ts";
 import { STEPS } from "./steps.ts";
 import { commitOf } from "./turn.ts";
 import { cancelRotation } from "./way-back.ts";
@@ -104,8 +104,15 @@ export function createEngine(parts: EngineParts) {
           state.announced = [];
         }
       },
-      { ...QUICK, signal: abort, shouldRetry: ({ error }) => error instanceof Failed && error.mayRetry },
+      { retries: QUICK_MS.length, minTimeout: 0, signal: abort, shouldRetry: (failed) => mayRetry(failed, abort) },
     );
+  }
+
+  /** Whether trying again within moments may help. The pause before it is on the clock that was handed in. */
+  async function mayRetry({ error, retriesConsumed }: RetryContext, abort: AbortSignal): Promise<boolean> {
+    if (!(error instanceof Failed) || !error.mayRetry) return false;
+    await clock.sleep(QUICK_MS[retriesConsumed] ?? 0, abort);
+    return true;
   }
 
   /** Nothing runs this rotation any more: whoever keeps the time must look when it is due again. */

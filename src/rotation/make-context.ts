@@ -54,7 +54,6 @@ export function makeCredentialContext(
   const { timing } = parts.config();
   const plugs = parts.plugs();
   const announced: Call[] = [];
-  const open = ledger.keys.openCalls(credential.name, clock.now());
   const provider = plugs.provider(credential.provider);
 
   const context: CredentialContext = {
@@ -63,7 +62,7 @@ export function makeCredentialContext(
     clock,
     signal,
     keys: ledger.keys.live(credential.name),
-    openUntil: open.length === 0 ? undefined : Math.max(...open.map(({ openUntil }) => openUntil)),
+    openUntil: ledger.keys.openUntil(credential.name, clock.now()),
     keyWith: (fingerprint) => ledger.keys.withFingerprint(credential.name, fingerprint),
     othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== credential.name),
     provider,

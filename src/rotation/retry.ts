@@ -1,8 +1,8 @@
 import type { Timing } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 
-/** Tries of one step within one turn, a moment apart; then it waits as the table says. */
-export const QUICK = { retries: 2, minTimeout: 100, maxTimeout: 500, factor: 2 } as const;
+/** The pauses between the tries of one step within one turn; then it waits as the table says. */
+export const QUICK_MS = [100, 200] as const;
 
 /** How long to wait after `attempts` failed turns: the other side's own wish where it gave one, else the table; its last entry repeats. */
 export function waitBefore(attempts: number, timing: Pick<Timing, "waitsMs">, error: unknown): number {

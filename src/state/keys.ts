@@ -1,6 +1,7 @@
 import type { Call, Intent, Key } from "../model.ts";
 import type { Db } from "./database.ts";
 import { toCall, toIntent, toKey, toRow } from "./rows.ts";
+import { openUpdate } from "./update.ts";
 
 export type NewKey = Omit<Key, "id">;
 
@@ -9,17 +10,13 @@ export type KeyPatch = Partial<Omit<Key, "id" | "credential" | "provider" | "ver
 
 /** Keys, intents and calls. Writes happen inside a transaction of the ledger. */
 export function openKeys(db: Db) {
+  const update = openUpdate(db, "keys");
   const statements = {
     insert: db.prepare(`
       insert into keys (credential, provider, version, vendor_id, stage, fingerprint, created_at, expires_at, promoted_at,
                         disabled_at, revoke_announced_at, revoked_at, left_at, probed_at, dead_at)
       values (@credential, @provider, @version, @vendor_id, @stage, @fingerprint, @created_at, @expires_at, @promoted_at,
               @disabled_at, @revoke_announced_at, @revoked_at, @left_at, @probed_at, @dead_at)`),
-    update: db.prepare(`
-      update keys set stage = @stage, fingerprint = @fingerprint, expires_at = @expires_at, promoted_at = @promoted_at,
-                      disabled_at = @disabled_at, revoke_announced_at = @revoke_announced_at, revoked_at = @revoked_at,
-                      left_at = @left_at, probed_at = @probed_at, dead_at = @dead_at
-      where id = @id`),
     one: db.prepare("select * from keys where id = ?"),
     ofCredential: db.prepare("select * from keys where credential = ? order by id"),
     live: db.prepare("select * from keys where credential = ? and stage <> 'dead' order by id"),
@@ -38,17 +35,13 @@ export function openKeys(db: Db) {
       insert into calls (credential, rotation, kind, label, key, announced_at, open_until)
       values (@credential, @rotation, @kind, @label, @key, @announced_at, @open_until)`),
     answerCall: db.prepare("update calls set answered_at = ? where id = ? and answered_at is null"),
-    openCalls: db.prepare("select * from calls where credential = ? and answered_at is null and open_until > ? order by id"),
+    openUntil: db.prepare("select max(open_until) as at from calls where credential = ? and answered_at is null and open_until > ?"),
     lastCallForLabel: db.prepare("select * from calls where label = ? order by id desc limit 1"),
   };
 
   return {
     insert: (key: NewKey): number => Number(statements.insert.run(toRow(key)).lastInsertRowid),
-    update(id: number, patch: KeyPatch): void {
-      const before = toKey(statements.one.get(id));
-      const { credential: _c, provider: _p, version: _v, vendorId: _i, createdAt: _t, ...fields } = { ...before, ...patch };
-      statements.update.run(toRow(fields));
-    },
+    update: (id: number, patch: KeyPatch): void => update(id, patch),
     get(id: number): Key | undefined {
       const row = statements.one.get(id);
       return row === undefined ? undefined : toKey(row);
@@ -79,8 +72,9 @@ export function openKeys(db: Db) {
     insertCall: (call: Omit<Call, "id" | "answeredAt"> & { rotation: number | null }): number =>
       Number(statements.insertCall.run(toRow(call)).lastInsertRowid),
     answerCall: (id: number, now: number): void => void statements.answerCall.run(now, id),
-    /** Calls that were announced, have no answer, and may still take effect at `now`. */
-    openCalls: (credential: string, now: number): Call[] => statements.openCalls.all(credential, now).map(toCall),
+    /** When the last call that was announced and has no answer can no longer take effect; `undefined` when none may at `now`. */
+    openUntil: (credential: string, now: number): number | undefined =>
+      (statements.openUntil.get(credential, now) as { at: number | null }).at ?? undefined,
     /** The create call of an intent. */
     createCall(label: string): Call | undefined {
       const row = statements.lastCallForLabel.get(label);

@@ -183,9 +183,9 @@ export function openLedger(db: Db, clock: { now(): number }) {
         if (refused.length > 0) patch = { intents: Math.max(0, this.rotation(rotation.id).intents - refused.length), ...patch };
         for (const label of change.closeIntents ?? []) keys.closeIntent(label, at);
         for (const call of change.answeredCalls ?? []) keys.answerCall(call, at);
-        rotations.update(rotation.id, patch);
+        const after = rotations.update(rotation.id, patch);
         note(rotation, rotation.step, change.events ?? [], at);
-        return this.rotation(rotation.id);
+        return after;
       });
     },
 

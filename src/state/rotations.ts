@@ -1,6 +1,7 @@
 import type { Outcome, Rotation } from "../model.ts";
 import type { Db } from "./database.ts";
 import { toRotation, toRow } from "./rows.ts";
+import { openUpdate } from "./update.ts";
 
 /** What a commit may change in a rotation's row. */
 export type RotationPatch = Partial<Omit<Rotation, "id" | "credential" | "trigger" | "actor" | "reason" | "old" | "startedAt">> & {
@@ -13,16 +14,11 @@ export type NewRotation = Pick<Rotation, "credential" | "plan" | "step" | "trigg
 
 /** Rows of rotations. Writes happen inside a transaction of the ledger. */
 export function openRotations(db: Db) {
+  const update = openUpdate(db, "rotations");
   const statements = {
     insert: db.prepare(`
       insert into rotations (credential, plan, step, trigger, actor, reason, idempotency_key, old, due_at, ends_as, started_at, step_since)
       values (@credential, @plan, @step, @trigger, @actor, @reason, @idempotency_key, @old, @started_at, 'done', @started_at, @started_at)`),
-    update: db.prepare(`
-      update rotations set plan = @plan, step = @step, target = @target, old = @old, due_at = @due_at, outcome = @outcome, ends_as = @ends_as,
-        stuck_reason = @stuck_reason, stuck_hint = @stuck_hint, forward_only = @forward_only, cancel_requested = @cancel_requested,
-        attempts = @attempts, intents = @intents, step_since = @step_since, reloaded_at = @reloaded_at, validated_at = @validated_at,
-        last_code = @last_code, last_error = @last_error, ended_at = @ended_at, memo = @memo
-      where id = @id`),
     one: db.prepare("select * from rotations where id = ?"),
     byRequest: db.prepare("select * from rotations where idempotency_key = ?"),
     open: db.prepare("select * from rotations where credential = ? and outcome is null"),
@@ -37,10 +33,11 @@ export function openRotations(db: Db) {
 
   return {
     insert: (rotation: NewRotation): number => Number(statements.insert.run(toRow(rotation)).lastInsertRowid),
-    update(id: number, patch: RotationPatch): void {
-      const row = toRow({ ...toRotation(statements.one.get(id)), ...patch });
-      const { credential: _c, trigger: _t, actor: _a, reason: _r, idempotency_key: _k, started_at: _s, ...columns } = row;
-      statements.update.run(columns);
+    /** The row as it is now. */
+    update(id: number, patch: RotationPatch): Rotation {
+      const before = toRotation(statements.one.get(id));
+      update(id, changed(before, patch));
+      return { ...before, ...patch };
     },
     get: (id: number): Rotation | undefined => optional(statements.one.get(id)),
     byRequest: (key: string): Rotation | undefined => optional(statements.byRequest.get(key)),
@@ -55,4 +52,9 @@ export function openRotations(db: Db) {
     failuresSince: (credential: string, since: number): number =>
       (statements.failuresSince.get(credential, since) as { count: number }).count,
   };
+}
+
+/** The fields of a patch that say something new. Of documents only the same object is known to be the same. */
+function changed(before: Rotation, patch: RotationPatch): RotationPatch {
+  return Object.fromEntries(Object.entries(patch).filter(([name, value]) => before[name as keyof Rotation] !== value));
 }

@@ -11,6 +11,10 @@ export const realClock: Clock = {
     for (let left = ms; left > 0; left -= LONGEST_TIMER_MS) await pause(Math.min(left, LONGEST_TIMER_MS), signal);
     signal.throwIfAborted();
   },
+  after(ms, work) {
+    const timer = setTimeout(work, Math.min(ms, LONGEST_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
   deadline: (ms) => AbortSignal.timeout(Math.ceil(Math.min(ms, LONGEST_TIMER_MS))),
 };
 

@@ -150,7 +150,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
       jitterMs: 0,
     },
     timing: TIMING,
-    clock: { now: () => NOW, monotonic: () => 0, sleep: async () => {}, deadline: () => signal },
+    clock: { now: () => NOW, monotonic: () => 0, sleep: async () => {}, after: () => () => {}, deadline: () => signal },
     signal,
     keys: listed,
     target: of.target,

@@ -9,6 +9,7 @@ import { pinPlan } from "../../src/rotation/plans.ts";
 import { createScheduler } from "../../src/scheduler.ts";
 import { openDatabase } from "../../src/state/database.ts";
 import { openLedger } from "../../src/state/ledger.ts";
+import { realClock } from "../../src/world/clock.ts";
 
 const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
 const WAITS = [5 * SECOND, MINUTE, 15 * MINUTE];
@@ -21,6 +22,7 @@ function openDaemon(names: readonly string[]) {
     now: () => Date.now() + readings++,
     monotonic: () => Date.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    after: realClock.after,
     deadline: () => new AbortController().signal,
   };
   const ledger = openLedger(openDatabase(":memory:", new URL("../../migrations/", import.meta.url)), clock);

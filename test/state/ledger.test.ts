@@ -29,7 +29,7 @@ test("a turn is committed whole or not at all", () => {
   expect(after).toMatchObject({ step: "verify", target: 2 });
   expect(ledger.keys.get(id)?.stage).toBe("retiring");
   expect(ledger.keys.openIntents("main")).toEqual([]);
-  expect(ledger.keys.openCalls("main", NOW)).toEqual([]);
+  expect(ledger.keys.openUntil("main", NOW)).toBeUndefined();
   expect(ledger.events.ofRotation(rotation.id, 0).map(({ code }) => code)).toEqual(["started", "intentMade", "keyCreated"]);
 });
 
@@ -56,8 +56,8 @@ test("an announcement counts as begun: the intent, the call and the key's row sa
   ledger.announce(rotation, "openai", { kind: "disable", key, openUntil: NOW + 60_000 });
   ledger.announce(rotation, "openai", { kind: "revoke", key, openUntil: NOW + 60_000 });
   expect(ledger.keys.get(key)).toMatchObject({ disabledAt: NOW, revokeAnnouncedAt: NOW, revokedAt: null });
-  expect(ledger.keys.openCalls("main", NOW)).toHaveLength(4);
-  expect(ledger.keys.openCalls("main", NOW + 60_000), "open for so long only").toHaveLength(0);
+  expect(ledger.keys.openUntil("main", NOW)).toBe(NOW + 60_000);
+  expect(ledger.keys.openUntil("main", NOW + 60_000), "open for so long only").toBeUndefined();
 });
 
 test("a revoke of a key that serves cannot even be announced", () => {
@@ -65,7 +65,7 @@ test("a revoke of a key that serves cannot even be announced", () => {
   const { rotation } = startRotation(ledger);
   const key = ledger.keys.insert(newKey({ stage: "current", promotedAt: NOW }));
   expect(() => ledger.announce(rotation, "openai", { kind: "revoke", key, openUntil: NOW + 1 })).toThrow(/CHECK/);
-  expect(ledger.keys.openCalls("main", NOW)).toEqual([]);
+  expect(ledger.keys.openUntil("main", NOW)).toBeUndefined();
 });
 
 test("refused intents do not count; they close like any other", () => {

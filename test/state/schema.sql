@@ -1,4 +1,4 @@
--- schema 2
+-- schema 3
 
 CREATE TABLE calls (
   id integer primary key,
@@ -13,6 +13,8 @@ CREATE TABLE calls (
   check ((kind = 'create') = (label is not null)),
   check ((kind = 'create') = (key is null))
 ) strict;
+
+CREATE INDEX calls_by_label on calls (label) where label is not null;
 
 CREATE INDEX unanswered_calls on calls (credential, open_until) where answered_at is null;
 
@@ -85,7 +87,11 @@ CREATE TABLE keys (
   check (stage in ('retiring', 'dead') or revoke_announced_at is null)
 ) strict;
 
+CREATE INDEX keys_by_fingerprint on keys (fingerprint) where fingerprint is not null;
+
 CREATE INDEX keys_by_vendor_id on keys (provider, vendor_id);
+
+CREATE INDEX live_keys on keys (credential) where stage <> 'dead';
 
 CREATE UNIQUE INDEX one_current_key on keys (credential) where stage = 'current';
 

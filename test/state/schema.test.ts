@@ -5,7 +5,7 @@ import { memoryLedger } from "./fixture.ts";
 
 const { db } = memoryLedger();
 
-/** The whole schema after all migrations. A migration shows up here as a diff: `vitest run -u test/state/schema.test.ts`. */
+/** The whole schema after all migrations. A migration shows up here as a diff: `vitest run test/state/schema.test.ts --update`. */
 test("the schema is the one in schema.sql", async () => {
   const rows = db.prepare("select sql from sqlite_schema where sql is not null order by tbl_name, type desc, name").all() as {
     sql: string;
