@@ -103,6 +103,20 @@ test("no secret is anywhere but in the store: after everything that can go wrong
     host.vendor.faults.clear();
   }
 
+  // A gateway that takes a request and never answers, and one that cannot be trusted because the authorities are wrong.
+  host.gateway.onRequest = (name) => (name === "secrets.reload" ? new Promise(() => {}) : undefined);
+  await host.rotate();
+  await host.reaches("reload");
+  await sleep(1500);
+  host.gateway.onRequest = undefined;
+  await over();
+  host.host.write("not-an-authority.pem", "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n");
+  const trusting = host.host.read("rotated.yaml");
+  host.host.write("rotated.yaml", `${trusting}\nnetwork:\n  ca: [${host.host.path("not-an-authority.pem")}]\n`);
+  await reload(host.host);
+  host.host.write("rotated.yaml", trusting);
+  await reload(host.host);
+
   // 401 for the admin key, a foreign value, a refused reload.
   host.host.write("credentials-admin", "sk-admin-canary-wrong");
   await ctl("rotate", "main", "--now", "--wait");
@@ -171,13 +185,15 @@ test("no secret is anywhere but in the store: after everything that can go wrong
   }
 });
 
-/** Looks at the daemon's environment and command line while it runs. */
+/** Looks at the environment and the command line of the daemon, and of each command that talks to it, while they run. */
 async function sample(found: Set<string>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const pid = host.host.daemon?.pid;
-    for (const file of ["environ", "cmdline"]) {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {
-        found.add(readFileSync(`/proc/${pid}/${file}`, "latin1"));
+        const line = readFileSync(`/proc/${pid}/cmdline`, "latin1");
+        if (!line.includes(host.host.directory)) continue;
+        found.add(line);
+        found.add(readFileSync(`/proc/${pid}/environ`, "latin1"));
       } catch {
         // Gone, or between two lives.
       }

@@ -1,0 +1,76 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A request leaves the daemon; the other side has answered it, and the answer has not arrived yet. */
+export type Phase = "before" | "handled";
+
+/** A way to a server of this host that tells of each request; it goes on, and its answer comes back, only if that says so. */
+export interface Passage {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const REQUEST_LINE = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/;
+
+/** `tell` gets the method and the path of a request, with ids masked. One connection carries one request at a time. */
+export async function openPassage(target: URL, tell: (what: string, phase: Phase) => boolean): Promise<Passage> {
+  const open = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    let unanswered: string | undefined;
+    for (const socket of [client, upstream]) {
+      open.add(socket.once("close", () => open.delete(socket)));
+      socket.on("error", () => {});
+    }
+    client.on("close", () => upstream.destroy());
+    upstream.on("close", () => client.end());
+    client.on("data", (chunk) => {
+      const [, method, path] = REQUEST_LINE.exec(chunk.toString("latin1")) ?? [];
+      if (method !== undefined && path !== undefined) {
+        unanswered = `${method} ${masked(path)}`;
+        if (!tell(unanswered, "before")) return void client.destroy();
+      }
+      upstream.write(chunk);
+    });
+    upstream.on("data", (chunk) => {
+      const answered = unanswered;
+      unanswered = undefined;
+      if (answered !== undefined && !tell(answered, "handled")) return void client.destroy();
+      client.write(chunk);
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** The path without its query, and with `:id` in the place of what is another text in each run. */
+function masked(path: string): string {
+  const [plain = ""] = path.split("?");
+  return plain.replace(/[^/:]*(?:\d[^/:]*){2,}/g, ":id");
+}
+
+/** Settings in which every address of this host leads through a passage of its own, and the passages. */
+export async function throughPassages(
+  settings: unknown,
+  tell: (what: string, phase: Phase) => boolean,
+): Promise<{ readonly settings: unknown; readonly passages: readonly Passage[] }> {
+  const passages = new Map<string, Passage>();
+  async function walk(value: unknown): Promise<unknown> {
+    if (typeof value === "object" && value !== null) {
+      const entries = Object.entries(value).map(async ([name, inner]) => [name, await walk(inner)] as const);
+      return Object.fromEntries(await Promise.all(entries));
+    }
+    const origin = typeof value === "string" ? /^http:\/\/127\.0\.0\.1:\d+/.exec(value)?.[0] : undefined;
+    if (typeof value !== "string" || origin === undefined) return value;
+    const passage = passages.get(origin) ?? (await openPassage(new URL(origin), tell));
+    passages.set(origin, passage);
+    return value.replace(origin, passage.url);
+  }
+  return { settings: await walk(settings), passages: [...passages.values()] };
+}

@@ -1,0 +1,244 @@
+import { createHmac } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { json } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { PROVIDERS, type ProviderName } from "../../providers/index.ts";
+import type { RotationView } from "../../src/api.ts";
+import { openClient } from "../../src/cli/client.ts";
+import type { Provider, ProviderDefinition } from "../../src/contract/provider.ts";
+import type { FakeVendor } from "../fakes/index.ts";
+import { Host, QUICK_TIMING } from "../support/host.ts";
+import { type TestWorld, testWorld } from "../support/world.ts";
+import { type Passage, type Phase, throughPassages } from "./passage.ts";
+import { PLUG_STORES, type PlugStore, type PlugStoreName } from "./plug-stores.ts";
+
+/** Where the daemon is killed: at its n-th commit, or around the n-th request of the plug in question. */
+export type PlugPoint =
+  | { readonly at: "commit"; readonly when: "before" | "after"; readonly n: number }
+  | { readonly at: "request"; readonly when: Phase; readonly n: number };
+
+/** One request that was seen, and how many commits came before it. */
+export interface SeenRequest {
+  readonly what: string;
+  readonly commits: number;
+}
+
+export interface Setup {
+  readonly provider: ProviderName;
+  readonly vendor: FakeVendor;
+  readonly store: PlugStoreName;
+  /** Whose requests count. */
+  readonly watched: readonly ("provider" | "store")[];
+}
+
+const PRELOAD = fileURLToPath(new URL("kill-at-commit.mjs", import.meta.url));
+const CLIENT = fileURLToPath(new URL("../fakes/stand-in-consumer.ts", import.meta.url));
+const never = new AbortController().signal;
+let runs = 0;
+
+/** A daemon with one credential of one provider, in one store, whose consumer lives in this process. */
+export class PlugHost {
+  readonly host: Host;
+  readonly requests: SeenRequest[] = [];
+  /** Live requests of the consumer that the vendor did not let through. */
+  readonly refusals: number[] = [];
+  served = 0;
+  readonly #setup: Setup;
+  readonly #definition: ProviderDefinition;
+  readonly #close: (() => unknown)[] = [];
+  readonly #key = crypto.randomUUID();
+  #world: TestWorld | undefined;
+  #provider: Provider | undefined;
+  #store: PlugStore | undefined;
+  #first: { readonly id: string; readonly secret: string } | undefined;
+  #held = "";
+  #armed = false;
+  #point: PlugPoint | undefined;
+  #stopLoad = false;
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+    this.#definition = PROVIDERS[setup.provider];
+    this.host = new Host(() => ({ config: {}, credentials: setup.vendor.secrets, preload: [PRELOAD] }));
+  }
+
+  /** Everything is there, and the daemon runs; it will be killed at `point`. */
+  async open(point: PlugPoint | undefined): Promise<void> {
+    this.#point = point;
+    const { vendor, store, watched } = this.#setup;
+    const [variant] = Object.values(vendor.variants);
+    this.#world = await testWorld({ secrets: vendor.secrets });
+    this.#provider = this.#definition.connect(this.#definition.settings.parse(variant), this.#world);
+    const kept: PlugStore = await PLUG_STORES[store](this.host);
+    this.#store = kept;
+    this.#close.push(
+      () => this.#world?.close(),
+      () => kept.close(),
+    );
+    this.#first = await this.#makeFirst();
+    await kept.begin(this.#first.secret);
+    this.#held = this.#first.secret;
+    await this.#listen();
+
+    const [providers, stores] = await Promise.all([
+      this.#watch(watched.includes("provider"), withFiles(this.host, variant ?? {})),
+      this.#watch(watched.includes("store"), kept.settings),
+    ]);
+    const lastUsed = this.#definition.lastUsed === undefined ? {} : { lastUsedLag: "40ms", lastUsedPrecision: "1ms" };
+    const client = (action: string) => [process.execPath, CLIENT, action, "--socket", this.host.path("consumer.sock")];
+    this.host.configure({
+      providers: { vendor: { type: this.#setup.provider, listLag: "40ms", ...lastUsed, ...providers } },
+      stores: { kept: stores },
+      consumers: { program: { type: "command", reload: client("reload"), validate: client("validate") } },
+      credentials: {
+        main: { provider: "vendor", store: { use: "kept", ...kept.place }, consumers: [{ use: "program" }], every: "30d" },
+      },
+      timing: { ...QUICK_TIMING, callTimeout: "1s", confirm: { times: 3, apart: "5ms", limit: "20s" } },
+    });
+    const at = point?.at === "commit" ? { KILL_AT: `${point.when}:${point.n}` } : {};
+    await this.host.start({ env: { ...this.#env, KILL_COUNT: this.#countFile, ...at } });
+    await this.host.client.call("adopt", { name: "main", keyId: this.#first.id });
+  }
+
+  get #env() {
+    return { LOG_LEVEL: "info", ...this.#store?.env };
+  }
+
+  get #countFile(): string {
+    return this.host.path("commits");
+  }
+
+  get commits(): number {
+    return readFileSync(this.#countFile, "utf8").length;
+  }
+
+  async #makeFirst(): Promise<{ readonly id: string; readonly secret: string }> {
+    const secret = this.#definition.makeSecret?.(this.#world?.random ?? (() => new Uint8Array()));
+    const made = await this.#provider?.create?.({ label: `kill-first-${++runs}`, ...(secret && { secret }) }, never);
+    if (made === undefined) throw new Error(`${this.#setup.provider} creates no keys`);
+    return { id: made.id, secret: made.secret.reveal() };
+  }
+
+  async #watch(counts: boolean, settings: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
+    if (!counts) return settings;
+    const { settings: led, passages } = await throughPassages(settings, (what, phase) => this.#tell(what, phase));
+    this.#close.push(...passages.map((passage: Passage) => () => passage.close()));
+    return led as Readonly<Record<string, unknown>>;
+  }
+
+  /** Counts a request, and kills the daemon at the point; `false` when the request or its answer goes no further. */
+  #tell(what: string, phase: Phase): boolean {
+    if (!this.#armed) return true;
+    if (phase === "before") this.requests.push({ what, commits: this.commits });
+    const { at, when, n } = this.#point ?? {};
+    if (at !== "request" || when !== phase || n !== this.requests.length) return true;
+    this.#armed = false;
+    this.host.daemon?.kill("SIGKILL");
+    return false;
+  }
+
+  /** The consumer: holds one value, reads the store at a reload, and shows by an HMAC what it holds. */
+  async #listen(): Promise<void> {
+    const server = createServer(async (request, response) => {
+      const { nonce } = (await json(request)) as { nonce: string };
+      if (request.url === "/reload") this.#held = (await this.#store?.current()) ?? "";
+      const held = this.#held;
+      const ok = request.url === "/reload" || (await this.#setup.vendor.use(held)) === 200;
+      response.writeHead(ok ? 200 : 502, { "content-type": "application/json" });
+      response.end(JSON.stringify({ ok, hmac: createHmac("sha256", held).update(nonce).digest("hex") }));
+    });
+    await new Promise<void>((resolve) => server.listen(this.host.path("consumer.sock"), resolve));
+    this.#close.push(() => server.close());
+  }
+
+  /** Uses the key all the time, as the consumer's users do. */
+  async load(): Promise<void> {
+    for (; !this.#stopLoad; await sleep(100)) {
+      const status = await this.#setup.vendor.use(this.#held);
+      this.served += 1;
+      if (status !== 200) this.refusals.push(status);
+    }
+  }
+
+  /** From here on, points count. */
+  arm(): void {
+    writeFileSync(this.#countFile, "");
+    this.#armed = true;
+  }
+
+  /** Said as often as a person would who got no answer: with the same key it counts once. */
+  async rotate(): Promise<void> {
+    await openClient(this.host.socket, this.#key).call("rotate", { name: "main", now: true });
+  }
+
+  async killedOrOver(ms = 20_000): Promise<"killed" | "over"> {
+    for (const until = Date.now() + ms; ; await sleep(40)) {
+      if (!this.host.alive) return "killed";
+      if (Date.now() > until) throw new Error(`neither killed nor over:\n${this.host.tail()}`);
+      const shown = await this.host.show("main").catch(() => undefined);
+      if (shown?.open === null && shown.last !== null) return "over";
+    }
+  }
+
+  async relaunch(): Promise<void> {
+    this.#armed = false;
+    rmSync(this.#countFile, { force: true });
+    await this.host.start({ env: this.#env });
+  }
+
+  /** However often it is told on its way that a person is needed. */
+  async ended(ms = 25_000): Promise<RotationView> {
+    for (const until = Date.now() + ms; ; await sleep(40)) {
+      const { open, last } = await this.host.show("main");
+      const id = open?.id ?? last?.rotation;
+      if (id === undefined) throw new Error("no rotation was ever started");
+      const { rotation } = await this.host.client.call("watch", { id, after: 0, waitMs: 0 });
+      if (rotation.outcome !== null) return rotation;
+      if (Date.now() > until) throw new Error(`did not end: ${JSON.stringify(rotation)}\n${this.host.tail()}`);
+    }
+  }
+
+  /** What stands at the vendor, in the store and at the consumer, and what the ledger says of it. */
+  async look() {
+    const listed = (await this.#provider?.list(never)) ?? [];
+    const shown = await this.host.show("main");
+    const { events } = await this.host.client.call("history", { name: "main", limit: 1000 });
+    this.#stopLoad = true;
+    const labels = shown.keys.map(({ label }) => /^rotated-[a-z2-7]+-/.exec(label)?.[0]).filter((prefix) => prefix !== undefined);
+    // Others' keys stand beside ours where one vendor serves several runs; without labels each run has a vendor of its own.
+    const ours = listed.filter(
+      ({ id, label }) =>
+        this.#definition.unlabelled !== undefined || id === this.#first?.id || labels.some((prefix) => label.startsWith(prefix)),
+    );
+    const current = (await this.#store?.current()) ?? "";
+    const before = this.#first?.secret ?? "";
+    return {
+      shown,
+      events,
+      ours: ours.map(({ id }) => id),
+      first: this.#first?.id,
+      storeWorks: (await this.#setup.vendor.use(current)) === 200,
+      consumerHoldsIt: this.#held === current,
+      oldWorks: (await this.#setup.vendor.use(before)) === 200,
+      leaked: [current, before].some((secret) => this.host.log.includes(secret)),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#stopLoad = true;
+    await this.host.remove();
+    for (const close of this.#close) await close();
+  }
+}
+
+/** `{ credential: NAME }` as a file of the host: there is no service manager here. */
+function withFiles(host: Host, settings: object): Readonly<Record<string, unknown>> {
+  const inFiles = (value: unknown): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    if ("credential" in value && typeof value.credential === "string") return Host.credential(host, value.credential);
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, inFiles(inner)]));
+  };
+  return inFiles(settings) as Readonly<Record<string, unknown>>;
+}

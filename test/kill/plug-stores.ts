@@ -1,0 +1,78 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { STORES } from "../../adapters/stores/index.ts";
+import { startAwsStrict } from "../fakes/aws-strict.ts";
+import type { Host } from "../support/host.ts";
+import { moto } from "../support/moto.ts";
+import { type OpenBao, startOpenBao } from "../support/openbao.ts";
+
+/** The primary store of one run, as the daemon's configuration names it, and what a consumer reads there. */
+export interface PlugStore {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly place: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** Puts the first key there, as an operator would. */
+  begin(secret: string): Promise<void>;
+  current(): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+export type PlugStoreName = keyof typeof PLUG_STORES;
+
+export const PLUG_STORES = {
+  file: fileStore,
+  vault: vaultStore,
+  "aws-secrets-manager": awsStore,
+} as const satisfies Partial<Record<keyof typeof STORES, (host: Host) => Promise<PlugStore>>>;
+
+async function fileStore(host: Host): Promise<PlugStore> {
+  const path = host.path("key");
+  return {
+    settings: { type: "file" },
+    place: { path },
+    env: {},
+    begin: async (secret) => host.write("key", secret),
+    current: async () => readFileSync(path, "utf8"),
+    close: async () => {},
+  };
+}
+
+/** One server for all runs of a file; each has a mount of its own. It ends with the process. */
+let bao: Promise<OpenBao> | undefined;
+
+async function vaultStore(host: Host): Promise<PlugStore> {
+  bao ??= startOpenBao();
+  const server = await bao;
+  const mount = randomUUID();
+  await server.call("POST", `sys/mounts/${mount}`, { type: "kv", options: { version: "2" } });
+  host.write("vault-token", server.rootToken);
+  const path = `${mount}/data/apps/main`;
+  return {
+    settings: { type: "vault", url: server.url, mount, auth: { token: { file: host.path("vault-token") } } },
+    place: { path: "apps/main", field: "key" },
+    env: {},
+    begin: async (secret) => void (await server.call("POST", path, { data: { key: secret, note: "not ours" } })),
+    current: async () => (await server.call("GET", path)).body.data.data.key,
+    close: async () => void (await server.call("DELETE", `sys/mounts/${mount}`)),
+  };
+}
+
+async function awsStore(): Promise<PlugStore> {
+  const { SecretsManager } = await import("@aws-sdk/client-secrets-manager");
+  const aws = await startAwsStrict(await moto());
+  const env = { AWS_ACCESS_KEY_ID: "AKIACANARY", AWS_SECRET_ACCESS_KEY: "canary-of-aws" };
+  const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
+  const direct = new SecretsManager({ region: "eu-central-1", endpoint: aws.url, maxAttempts: 1, credentials });
+  const path = `kill/${randomUUID()}`;
+  return {
+    settings: { type: "aws-secrets-manager", region: "eu-central-1", endpoint: aws.url },
+    place: { path },
+    env,
+    begin: async (secret) => void (await direct.createSecret({ Name: path, SecretString: secret })),
+    current: async () => (await direct.getSecretValue({ SecretId: path, VersionStage: "AWSCURRENT" })).SecretString,
+    async close() {
+      direct.destroy();
+      await aws.close();
+    },
+  };
+}
