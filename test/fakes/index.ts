@@ -4,6 +4,7 @@ import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
+import { fakeOpenRouterVendor } from "./openrouter-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
 export interface FakeVendor {
@@ -39,4 +40,5 @@ export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendo
   "any-llm": anyLlmVendor,
   gemini: fakeGeminiVendor,
   openai: fakeOpenAiVendor,
+  openrouter: fakeOpenRouterVendor,
 };
