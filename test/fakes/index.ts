@@ -3,6 +3,7 @@ import type { Secret } from "../../src/contract/secret.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
+import { fakeLiteLlmVendor } from "./litellm-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
 import { fakeOpenRouterVendor } from "./openrouter-vendor.ts";
 
@@ -39,6 +40,7 @@ export interface FakeVendor {
 export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
   "any-llm": anyLlmVendor,
   gemini: fakeGeminiVendor,
+  litellm: fakeLiteLlmVendor,
   openai: fakeOpenAiVendor,
   openrouter: fakeOpenRouterVendor,
 };
