@@ -269,7 +269,10 @@ describe("the admin key", () => {
     const other = connect({ adminKey: { credential } });
     const key = fake.vendor.addKey("safe");
     for (const call of [other.list(signal), other.revoke(key.token, signal), other.identify(new Secret(key.secret), signal)])
-      await expect(call).rejects.toMatchObject({ code: expect.stringMatching(/^(unauthorized|forbidden)$/), hint: expect.stringContaining("master key") });
+      await expect(call).rejects.toMatchObject({
+        code: expect.stringMatching(/^(unauthorized|forbidden)$/),
+        hint: expect.stringContaining("master key"),
+      });
     expect(fake.vendor.keys.has(key.token)).toBe(true);
   });
 

@@ -3,6 +3,7 @@ import type { Verdict } from "../../src/contract/provider.ts";
 import type { Key } from "../../src/model.ts";
 import type { StepContext } from "../../src/rotation/context.ts";
 import { confirm } from "../../src/rotation/steps/confirm.ts";
+import { disable } from "../../src/rotation/steps/disable.ts";
 import { key, memoryContext, NOW, scene } from "./memory-context.ts";
 
 const LAG_MS = 60_000;
@@ -97,5 +98,19 @@ describe("a vendor of two replicas, one of which knows a revoked key for 60 s lo
 
   it("is given its lag also where the secret is lost", async () => {
     expect((await confirmed(refused, { revokeLagMs: LAG_MS, secretLost: true })).deadAfterMs).toBeGreaterThanOrEqual(LAG_MS);
+  });
+});
+
+describe("a key that was switched off", () => {
+  it.each([
+    [0, { go: "next" }],
+    [LAG_MS, { go: "again", at: NOW + LAG_MS }],
+  ])("is looked after again once %i ms have passed, in which a part of the vendor may not have noticed", async (revokeLagMs, answer) => {
+    const old = key(1, { stage: "retiring", disabledAt: NOW });
+    const { context } = memoryContext(scene({ old, memo: { off: [old.id] } }));
+    const plug = { ...context.provider, revokeLagMs };
+    expect(await disable({ ...context, issuer: () => plug })).toMatchObject(answer);
+    const later = { ...context.clock, now: () => NOW + revokeLagMs };
+    expect(await disable({ ...context, issuer: () => plug, clock: later })).toMatchObject({ go: "next" });
   });
 });
