@@ -11,6 +11,8 @@ const HEAVY = [
   "test/demo.test.ts",
 ];
 const PEERS = "**/node_modules/**";
+/** Run with `npm run test:peers`. */
+const COMPARED = "test/compared/**";
 
 export default defineConfig({
   test: {
@@ -21,7 +23,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "quick", include: ["test/**/*.test.ts"], exclude: [PEERS, ...HEAVY], maxWorkers: 3, sequence: { groupOrder: 0 } },
+        test: {
+          name: "quick",
+          include: ["test/**/*.test.ts"],
+          exclude: [PEERS, COMPARED, ...HEAVY],
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,

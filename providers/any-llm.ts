@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { hasCode } from "../src/contract/errors.ts";
+import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
+import { readAll } from "../src/contract/listing.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
 import type { World } from "../src/contract/world.ts";
-import { readAll } from "./any-llm/listing.ts";
 import { adminRefusal, createRefusal, verifyRefusal } from "./any-llm/refusals.ts";
 import { createdKey, deleted, type KeyRow, keyPage, keyRow, toCreated, toKey } from "./any-llm/replies.ts";
 import { type Settings, settings } from "./any-llm/settings.ts";
@@ -27,6 +27,9 @@ export const anyLlm = defineProvider({
   },
   connect: connectAnyLlm,
 });
+
+/** Rows of a page: few enough for an answer of bounded size even where keys carry much metadata. */
+const PAGE_SIZE = 200;
 
 function connectAnyLlm(settings: Settings, world: World): Provider & Required<Pick<Provider, "create" | "setEnabled" | "preflight">> {
   const keys = `${settings.baseUrl}/v1/keys`;
@@ -73,7 +76,16 @@ function connectAnyLlm(settings: Settings, world: World): Provider & Required<Pi
 
     async list(signal) {
       const now = world.clock.now();
-      return (await readAll((query) => readPage(query, signal))).map((row) => toKey(row, now));
+      const rows = await readAll({
+        action: "any-llm: list keys",
+        async readPage(skip) {
+          const page = await readPage({ skip, limit: PAGE_SIZE }, signal);
+          if (page.length > PAGE_SIZE) throw new AdapterError("malformed", "any-llm: list keys: a page that is longer than asked for");
+          return { rows: page, isLast: page.length < PAGE_SIZE };
+        },
+        idOf: ({ id }) => id,
+      });
+      return rows.map((row) => toKey(row, now));
     },
 
     /** The gateway keeps a hash of a secret and shows nothing of it; a use seen in `lastUsedAt` may be anybody's. */

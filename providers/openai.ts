@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { AdapterError, hasCode } from "../src/contract/errors.ts";
+import { fits } from "../src/contract/hint.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
 import { type CreatedKey, defineProvider, type Provider } from "../src/contract/provider.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminRefusal, deleteRefusal, verifyRefusal } from "./openai/refusals.ts";
-import { createdAccount, createdKey, deleted, fits, identified, type KeyRow, keyPage, keyRow, toCreated, toKey } from "./openai/replies.ts";
+import { createdAccount, createdKey, deleted, identified, type KeyRow, keyPage, keyRow, toCreated, toKey } from "./openai/replies.ts";
 import { type Settings, settings } from "./openai/settings.ts";
 
 /** Keys of service accounts in one OpenAI project. */

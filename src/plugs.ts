@@ -22,7 +22,7 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
         const entry = config.providers[name] ?? gone("provider", name);
         const account = respectLimit(entry.definition.connect(entry.settings, world), name, world.clock);
         const provider = observed(account, { provider: name }, observe);
-        const { listLagMs, lastUsed, definition, settings } = entry;
+        const { listLagMs, revokeLagMs, lastUsed, definition, settings } = entry;
         const { makeSecret, places } = definition;
         const unlabelled = definition.unlabelled?.(settings);
         const intake = definition.intake?.(settings);
@@ -30,6 +30,7 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
           name,
           provider,
           listLagMs,
+          revokeLagMs,
           ...(lastUsed && { lastUsed }),
           ...(makeSecret && { makeSecret }),
           ...(places !== undefined && { places }),

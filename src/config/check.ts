@@ -111,7 +111,7 @@ function inHours(hours: number): string {
 
 /** The settings of a provider's definition, without those that the configuration adds to each. */
 export function ownSettings(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { listLag: _, lastUsedLag: _lag, lastUsedPrecision: _precision, ...own } = settings;
+  const { listLag: _list, revokeLag: _revoke, lastUsedLag: _lag, lastUsedPrecision: _precision, ...own } = settings;
   return own;
 }
 

@@ -24,6 +24,8 @@ export interface ProviderConfig {
   readonly settings: Readonly<Record<string, unknown>>;
   /** The vendor's habit, unless a setting overrides it. */
   readonly listLagMs: number;
+  /** The same of how long a revoked key may still be accepted somewhere; 0 where one refusal stands for all. */
+  readonly revokeLagMs: number;
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
 }
 

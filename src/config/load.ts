@@ -120,8 +120,9 @@ function toConfig(parsed: Parsed, { warnings }: Checked, path: string, plugs: Pl
 }
 
 function toProvider({ type, ...entry }: Parsed["providers"][string], definition: Plugs["providers"][string]): ProviderConfig {
-  const { listLag, lastUsedLag, lastUsedPrecision } = entry as { listLag?: number; lastUsedLag?: number; lastUsedPrecision?: number };
-  const base = { type, definition, settings: ownSettings(entry), listLagMs: listLag ?? definition.listLagMs };
+  const { listLag, revokeLag, lastUsedLag, lastUsedPrecision } = entry as Partial<Record<string, number>>;
+  const lags = { listLagMs: listLag ?? definition.listLagMs, revokeLagMs: revokeLag ?? definition.revokeLagMs ?? 0 };
+  const base = { type, definition, settings: ownSettings(entry), ...lags };
   const known = definition.lastUsed;
   if (known === undefined) return base;
   return { ...base, lastUsed: { precisionMs: lastUsedPrecision ?? known.precisionMs, lagMs: lastUsedLag ?? known.lagMs } };

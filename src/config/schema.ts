@@ -93,6 +93,9 @@ function providerSettings({ settings, lastUsed }: ProviderDefinition): z.ZodObje
     listLag: length()
       .optional()
       .describe("how long a new key may be missing from the vendor's list; overrides what is known of the vendor"),
+    revokeLag: length()
+      .optional()
+      .describe("how long a revoked key may still be accepted by a part of the vendor; overrides what is known of the vendor"),
   });
   if (lastUsed === undefined) return more;
   return more.safeExtend({

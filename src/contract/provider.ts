@@ -95,6 +95,11 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   readonly places?: number;
   /** How long a key just created may be missing from `list`. */
   readonly listLagMs: number;
+  /**
+   * How long a part of the vendor may still accept a key that was revoked: replicas with caches of their own. Meanwhile its
+   * answers flap, and a refusal proves nothing for the rest of it. Left out where one refusal stands for all.
+   */
+  readonly revokeLagMs?: number;
   /** How exact `lastUsedAt` is, and how late; left out by vendors that do not tell. */
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
   /** Where the vendor takes a secret of ours: it is staged in the store before `create` is called. */

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { inspect } from "node:util";
 
 const MASK = "[secret]";
@@ -46,6 +46,11 @@ export class Secret {
   /** HMAC-SHA-256 under `key`, in hex: says whether two values are equal, and nothing else. */
   fingerprint(key: Uint8Array): string {
     return createHmac("sha256", key).update(this.#value).digest("hex");
+  }
+
+  /** SHA-256 in hex, which some vendors name a key by. */
+  sha256(): string {
+    return createHash("sha256").update(this.#value).digest("hex");
   }
 
   toString(): string {

@@ -14,6 +14,8 @@ export interface ProviderPlug {
   readonly name: string;
   readonly provider: Provider;
   readonly listLagMs: number;
+  /** How long a part of the vendor may still accept a revoked key. */
+  readonly revokeLagMs: number;
   /** Where the vendor takes a secret of ours. */
   readonly makeSecret?: (random: (bytes: number) => Uint8Array) => Secret;
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };

@@ -122,7 +122,7 @@ describe("a good file", () => {
   });
 
   test("entries keep their own settings apart from those of their definition", () => {
-    const text = GOOD.replace("acme-admin }", "acme-admin }, listLag: 1m, lastUsedLag: 2m").replace(
+    const text = GOOD.replace("acme-admin }", "acme-admin }, listLag: 1m, revokeLag: 3m, lastUsedLag: 2m").replace(
       "18789 }",
       "18789, acceptAnswered: true }",
     );
@@ -132,6 +132,7 @@ describe("a good file", () => {
       definition: plugs.providers["acme"],
       settings: { project: "proj_1", adminKey: { credential: "acme-admin" }, baseUrl: "https://api.example.com" },
       listLagMs: 60_000,
+      revokeLagMs: 180_000,
       lastUsed: { precisionMs: 60_000, lagMs: 120_000 },
     });
     expect(stores["local"]).toEqual({ type: "file", definition: plugs.stores["file"], settings: {} });

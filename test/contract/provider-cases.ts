@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { PROVIDERS, type ProviderName } from "../../providers/index.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
 import type { CreateRequest, Provider, ProviderDefinition, VendorKey } from "../../src/contract/provider.ts";
-import type { Secret } from "../../src/contract/secret.ts";
+import { Secret } from "../../src/contract/secret.ts";
 import { FAKE_VENDORS, type FakeVendor } from "../fakes/index.ts";
 import { type TestWorld, testWorld } from "../support/world.ts";
 
@@ -60,7 +60,9 @@ export function openCase({ vendor, definition, settings }: ProviderCase) {
     create(request: CreateRequest, stop: AbortSignal = signal) {
       const { provider } = open;
       if (provider.create === undefined) throw new Error("this vendor has no create");
-      const secret = request.secret ?? definition.makeSecret?.(open.world.random);
+      const made = definition.makeSecret?.(open.world.random);
+      // One of ours can be searched for like those that a fake makes.
+      const secret = request.secret ?? (made && new Secret(`${made.reveal()}-canary`));
       return provider.create({ ...request, ...(secret && { secret }) }, stop);
     },
 

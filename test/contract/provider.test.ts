@@ -95,7 +95,7 @@ describe.each(casesOf(vendors, ["create", "intake"]))("provider $title", (one: P
       expect(unused?.enabled).toBe(true);
       if (definition.lastUsed === undefined) return expect(unused).not.toHaveProperty("lastUsedAt");
       expect(unused?.lastUsedAt).toBeNull();
-      await open.provider.verify(key.secret, signal);
+      await vendor.use(key.secret.reveal());
       const used = (await open.find(key.id))?.lastUsedAt?.getTime() ?? 0;
       expect(used).toBeGreaterThan(from - definition.lastUsed.precisionMs);
     });

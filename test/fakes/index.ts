@@ -3,7 +3,9 @@ import type { Secret } from "../../src/contract/secret.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
+import { fakeLiteLlmVendor } from "./litellm-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
+import { fakeOpenRouterVendor } from "./openrouter-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
 export interface FakeVendor {
@@ -38,5 +40,7 @@ export interface FakeVendor {
 export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
   "any-llm": anyLlmVendor,
   gemini: fakeGeminiVendor,
+  litellm: fakeLiteLlmVendor,
   openai: fakeOpenAiVendor,
+  openrouter: fakeOpenRouterVendor,
 };

@@ -18,7 +18,7 @@ export async function confirm(context: StepContext): Promise<Answer> {
   if (debt.revokedAt === null) return { go: "step", step: "revoke", why: `${debt.vendorId} was not revoked yet` };
 
   const seen = seenOf(context, debt);
-  if (isDead(context, seen)) return bury(context, debt, seen);
+  if (isDead(context, debt, seen)) return bury(context, debt, seen);
   const secret = await secretOf(context, debt);
   return secret === undefined || context.target === undefined
     ? countAbsence(context, debt, seen)
@@ -35,7 +35,7 @@ async function countRefusal(context: StepContext, debt: Key, secret: Secret, see
   const keys = [probed(context, debt), probed(context, target)];
   const now = context.clock.now();
   if (verdict === "refused" && serves)
-    return { ...again(context, context.timing.confirm.apartMs, remember(context, debt, seen, now)), keys };
+    return { ...again(context, gapOver(context, context.issuer(debt).revokeLagMs), remember(context, debt, seen, now)), keys };
   const why =
     verdict === "refused"
       ? `the vendor does not accept ${target.vendorId}, so the refusal of ${debt.vendorId} proves nothing`
@@ -48,8 +48,13 @@ async function countAbsence(context: StepContext, debt: Key, seen: Seen | undefi
   const { provider, listLagMs } = context.issuer(debt);
   const listed = (await context.call((signal) => provider.list(signal))).some(({ id }) => id === debt.vendorId);
   if (listed) return orStuck(context, debt, `the vendor still lists ${debt.vendorId}`);
-  const gapMs = Math.max(context.timing.confirm.apartMs, listLagMs / Math.max(1, context.timing.confirm.times - 1));
-  return again(context, gapMs, remember(context, debt, seen, context.clock.now()));
+  return again(context, gapOver(context, listLagMs), remember(context, debt, seen, context.clock.now()));
+}
+
+/** The wait between two looks, so that all that must agree are spread over the vendor's lag. */
+function gapOver({ timing }: StepContext, lagMs: number): number {
+  const { apartMs, times } = timing.confirm;
+  return Math.max(apartMs, lagMs / Math.max(1, times - 1));
 }
 
 /** Its place in the keep goes first: after a crash in between, its absence from the listings is asked instead. */
@@ -72,8 +77,11 @@ function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer>
   return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint } });
 }
 
-const isDead = (context: StepContext, seen: Seen | undefined): seen is Seen =>
-  seen !== undefined && seen.count >= context.timing.confirm.times;
+/** Often enough in a row, and the last time when no part of the vendor can still know the key. */
+function isDead(context: StepContext, debt: Key, seen: Seen | undefined): seen is Seen {
+  if (seen === undefined || seen.count < context.timing.confirm.times) return false;
+  return seen.lastAt >= (debt.revokedAt ?? 0) + context.issuer(debt).revokeLagMs;
+}
 
 function seenOf(context: StepContext, debt: Key): Seen | undefined {
   return context.rotation.memo[debt.version] as Seen | undefined;

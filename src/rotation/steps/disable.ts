@@ -13,10 +13,16 @@ export async function disable(context: StepContext): Promise<Answer> {
 
   const off = new Set<unknown>(Array.isArray(memo["off"]) ? memo["off"] : []);
   const debt = debts.find((key) => !off.has(key.id));
-  if (debt === undefined) return validateAgain(context);
+  if (debt === undefined) return awaitParts(context, debts) ?? validateAgain(context);
   const through = await throughGate(context, "disable", debt);
   if (!through.passed) return through.answer.go === "again" ? through.answer : { ...again(context, 0, { ...memo, failed: true }) };
   return { ...again(context, 0, { ...memo, off: [...off, debt.id] }), events: [{ code: "keyDisabled", detail: { keyId: debt.vendorId } }] };
+}
+
+/** As long as a part of the vendor may still accept a debt, a consumer that goes on well shows nothing. */
+function awaitParts({ clock, rotation, issuer }: StepContext, debts: readonly Key[]): Answer | undefined {
+  const at = Math.max(...debts.map((key) => (key.disabledAt ?? 0) + issuer(key).revokeLagMs));
+  return clock.now() < at ? { go: "again", at, memo: rotation.memo } : undefined;
 }
 
 async function validateAgain(context: StepContext): Promise<Answer> {

