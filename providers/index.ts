@@ -1,9 +1,17 @@
 import type { ProviderDefinition } from "../src/contract/provider.ts";
 import { anyLlm } from "./any-llm.ts";
+import { awsAccessKey } from "./aws-access-key.ts";
+import { awsBedrock } from "./aws-bedrock.ts";
 import { gemini } from "./gemini.ts";
 import { openai } from "./openai.ts";
 
 /** Every vendor that `type` may name under `providers:`. */
-export const PROVIDERS = { "any-llm": anyLlm, gemini, openai } as const satisfies Record<string, ProviderDefinition>;
+export const PROVIDERS = {
+  "any-llm": anyLlm,
+  "aws-access-key": awsAccessKey,
+  "aws-bedrock": awsBedrock,
+  gemini,
+  openai,
+} as const satisfies Record<string, ProviderDefinition>;
 
 export type ProviderName = keyof typeof PROVIDERS;
