@@ -22,6 +22,8 @@ export interface FakeBedrock {
   /** On the path of a request: `/` of IAM, with the action behind it, such as `/CreateServiceSpecificCredential`. */
   readonly faults: ReturnType<typeof makeFaults>;
   readonly log: Seen[];
+  /** AWS's words for every request of IAM that was refused. */
+  readonly refused: string[];
   /** How many connections were ever opened to it. */
   connections: number;
   /** The documents of an access key that may do all, and of one that may only look. */
@@ -54,6 +56,7 @@ export async function startFakeBedrock(users: readonly string[] = ["bedrock-user
     vendor,
     faults,
     log,
+    refused: [],
     connections: 0,
     admin: vendor.addCaller(),
     reader: vendor.addCaller(true),
@@ -61,6 +64,7 @@ export async function startFakeBedrock(users: readonly string[] = ["bedrock-user
     reset() {
       faults.clear();
       log.length = 0;
+      fake.refused.length = 0;
       Object.assign(vendor.lags, { newKeyMs: 0, revokedMs: 0 });
       fake.pageSize = 1;
     },
@@ -98,8 +102,9 @@ export async function startFakeBedrock(users: readonly string[] = ["bedrock-user
         throw new AwsRefused("InvalidAction", "The action or operation requested is invalid.");
       return xml(iamAction(vendor, { readOnly: vendor.caller(id)?.readOnly ?? true }, new URLSearchParams(text), fake.pageSize));
     } catch (error) {
-      if (error instanceof AwsRefused) return xml(error.answer);
-      throw error;
+      if (!(error instanceof AwsRefused)) throw error;
+      fake.refused.push(error.word);
+      return xml(error.answer);
     }
   }
 

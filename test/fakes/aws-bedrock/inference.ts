@@ -28,6 +28,7 @@ export function bedrockCall(vendor: Vendor, { method, path, query, bearer, body 
   if (judged === "denied") return atTheDoor(deniedSentence(vendor.everyKey().find(({ secret }) => secret === bearer)?.user ?? ""));
 
   if (method === "GET" && path === "/foundation-models" && query === "") return { status: 200, body: { modelSummaries: [] } };
+  if (method === "POST" && path === "/openai/v1/chat/completions") return chat(body);
   const model = /^\/model\/([^/]+)\/converse$/.exec(path)?.[1];
   if (method !== "POST" || model === undefined) return { status: 404, body: { message: "UnknownOperationException" } };
   if (decodeURIComponent(model) !== MODEL) return invalid("The provided model identifier is invalid.");
@@ -35,6 +36,13 @@ export function bedrockCall(vendor: Vendor, { method, path, query, bearer, body 
   const output = { message: { role: "assistant", content: [{ text: "pong" }] } };
   const usage = { inputTokens: 1, outputTokens: 1, totalTokens: 2 };
   return { status: 200, body: { output, stopReason: "max_tokens", usage, metrics: { latencyMs: 1 } } };
+}
+
+/** The road for programs that speak OpenAI's words. */
+function chat(body: unknown): JsonAnswer {
+  const { model, messages } = (body ?? {}) as Record<string, unknown>;
+  if (model !== MODEL || !Array.isArray(messages)) return invalid("Malformed input request, please reformat your input and try again.");
+  return { status: 200, body: { object: "chat.completion", choices: [{ index: 0, message: { role: "assistant", content: "pong" } }] } };
 }
 
 const invalid = (message: string): JsonAnswer => ({ status: 400, body: { message } });

@@ -9,8 +9,9 @@ export interface FakeCredential {
   readonly user: string;
   readonly alias: string;
   readonly secret: string;
-  /** Whole seconds, as AWS keeps them. */
-  createdAt: number;
+  /** Whole seconds, as AWS tells them. */
+  readonly createdAt: number;
+  readonly bornAt: number;
   expiresAt: number | null;
   active: boolean;
   deletedAt: number | null;
@@ -65,7 +66,8 @@ export function makeVendor(users: readonly string[]) {
     removeCaller: (id: string) => callers.delete(id),
 
     addKey(user: string, ageDays?: number): FakeCredential {
-      const createdAt = Math.floor(Date.now() / 1000) * 1000;
+      const bornAt = Date.now();
+      const createdAt = Math.floor(bornAt / 1000) * 1000;
       const alias = `${user}${made === 0 ? "" : `+${made}`}-at-${ACCOUNT}`;
       made += 1;
       const credential: FakeCredential = {
@@ -74,6 +76,7 @@ export function makeVendor(users: readonly string[]) {
         alias,
         secret: secretWith(alias),
         createdAt,
+        bornAt,
         expiresAt: ageDays === undefined ? null : createdAt + ageDays * DAY_MS,
         active: true,
         deletedAt: null,
@@ -93,7 +96,7 @@ export function makeVendor(users: readonly string[]) {
     judge(secret: string): "accepted" | "denied" | "expired" | "unknown" {
       const found = credentials.find((credential) => credential.secret === secret);
       const now = Date.now();
-      if (found === undefined || now < found.createdAt + lags.newKeyMs) return "unknown";
+      if (found === undefined || now < found.bornAt + lags.newKeyMs) return "unknown";
       const goneSince = found.deletedAt ?? found.offSince;
       if (goneSince !== null && now >= goneSince + lags.revokedMs) return "unknown";
       if (statusOf(found) === "Expired") return "expired";

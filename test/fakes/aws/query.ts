@@ -25,10 +25,12 @@ export type Word = keyof typeof HTTP_STATUS;
 
 /** A refusal in AWS's error shape: thrown by an action, sent by the server. */
 export class AwsRefused extends Error {
+  readonly word: Word;
   readonly answer: XmlAnswer;
 
   constructor(word: Word, message: string) {
     super(message);
+    this.word = word;
     this.answer = errorAnswer(HTTP_STATUS[word], word, message);
   }
 }
