@@ -10,7 +10,7 @@ export const settings = z
   .strictObject({
     region: z
       .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region such as eu-central-1")
+      .regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-central-1")
       .describe("the region whose Bedrock a key is tried at"),
     ...userSettings,
     expiresIn: duration()

@@ -119,12 +119,9 @@ function onePage(answer: Answer, marker: string | null): Answer {
   const from = marker === null ? 0 : members.findIndex((member) => idOf(member) === marker);
   if (from < 0) throw new AwsRefused("ValidationError", "Invalid Marker");
   const next = idOf(members[from + 1]);
-  const body = answer.body
-    .replace(/<AccessKeyMetadata>.*<\/AccessKeyMetadata>/s, `<AccessKeyMetadata>${members[from] ?? ""}</AccessKeyMetadata>`)
-    .replace(
-      /<IsTruncated>.*?<\/IsTruncated>/s,
-      `<IsTruncated>${next !== undefined}</IsTruncated>${next ? `<Marker>${next}</Marker>` : ""}`,
-    );
+  const marks = `<IsTruncated>${next !== undefined}</IsTruncated>${next === undefined ? "" : `<Marker>${next}</Marker>`}`;
+  const page = `<AccessKeyMetadata>${members[from] ?? ""}</AccessKeyMetadata>${marks}`;
+  const body = answer.body.replace(/<AccessKeyMetadata>.*<\/AccessKeyMetadata>|<AccessKeyMetadata\s*\/>/s, page);
   return { ...answer, body };
 }
 

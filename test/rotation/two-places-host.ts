@@ -7,8 +7,8 @@ import { Host, QUICK_TIMING } from "../support/host.ts";
 
 export const USER = "bedrock-user";
 
-/** A program that reads its key anew for each request, and shows which one it holds. */
-const READER = `
+/** A program that reads its key anew for each request, and shows which one it holds. Its argument is the file. */
+export const READER = `
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { json } from "node:stream/consumers";
