@@ -1,3 +1,4 @@
+import type { IAMClient } from "@aws-sdk/client-iam";
 import { ACCESS_KEY_FORM, readAccessKey, writeAccessKey } from "../src/aws/access-key.ts";
 import { awsCalls, awsCallsBy } from "../src/aws/client.ts";
 import { documented } from "../src/aws/replies.ts";
@@ -40,20 +41,23 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
     iam("list access keys", signal, async (client, sdk) => {
       const input = { UserName, ...(Marker !== undefined && { Marker }) };
       const reply = await client.send(new sdk.ListAccessKeysCommand(input), { abortSignal: signal });
-      return { ...documented(listing, reply, "list access keys"), signedBy: (await client.config.credentials()).accessKeyId };
+      return { ...documented(listing, reply, "list access keys"), signedBy: await signerOf(client) };
     });
 
   /** Our own calls are uses, too: of the key that signs them, AWS's record says nothing about anybody else. */
   async function withLastUse(key: VendorKey, signedBy: string, signal: AbortSignal): Promise<VendorKey> {
     if (key.id === signedBy) return key;
-    const { AccessKeyLastUsed: last } = await iam("look at access key", signal, async (client, sdk) =>
-      documented(
-        lastUse,
-        await client.send(new sdk.GetAccessKeyLastUsedCommand({ AccessKeyId: key.id }), { abortSignal: signal }),
-        "look at access key",
-      ),
-    );
-    return { ...key, lastUsedAt: last.LastUsedDate ?? null };
+    try {
+      const last = await iam("look at access key", signal, async (client, sdk) => {
+        const reply = await client.send(new sdk.GetAccessKeyLastUsedCommand({ AccessKeyId: key.id }), { abortSignal: signal });
+        return documented(lastUse, reply, "look at access key");
+      });
+      return { ...key, lastUsedAt: last.AccessKeyLastUsed.LastUsedDate ?? null };
+    } catch (error) {
+      // It was deleted since it was listed, or is so new that not all of AWS knows it.
+      if (hasCode(error, "notFound")) return key;
+      throw error;
+    }
   }
 
   async function list(signal: AbortSignal): Promise<VendorKey[]> {
@@ -102,7 +106,8 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
     },
 
     async setEnabled(keyId, enabled, signal) {
-      await iam(enabled ? "switch access key on" : "switch access key off", signal, (client, sdk) => {
+      await iam(enabled ? "switch access key on" : "switch access key off", signal, async (client, sdk) => {
+        if (!enabled) await refuseSigner(client, keyId);
         const input = { UserName, AccessKeyId: keyId, Status: enabled ? "Active" : "Inactive" } as const;
         return client.send(new sdk.UpdateAccessKeyCommand(input), { abortSignal: signal });
       });
@@ -110,9 +115,10 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
 
     async revoke(keyId, signal) {
       try {
-        await iam("delete access key", signal, (client, sdk) =>
-          client.send(new sdk.DeleteAccessKeyCommand({ UserName, AccessKeyId: keyId }), { abortSignal: signal }),
-        );
+        await iam("delete access key", signal, async (client, sdk) => {
+          await refuseSigner(client, keyId);
+          return client.send(new sdk.DeleteAccessKeyCommand({ UserName, AccessKeyId: keyId }), { abortSignal: signal });
+        });
       } catch (error) {
         if (!hasCode(error, "notFound")) throw error;
         // Of a user that is not there AWS says the same, and would let every key look gone: then this throws.
@@ -120,4 +126,13 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
       }
     },
   };
+}
+
+const signerOf = async (client: IAMClient): Promise<string> => (await client.config.credentials()).accessKeyId;
+
+/** A call that cut off the key that signs it would be the last one. */
+async function refuseSigner(client: IAMClient, keyId: string): Promise<void> {
+  if ((await signerOf(client)) !== keyId) return;
+  const cure = "let accessKey name the place that the rotation writes, or another key, and reload";
+  throw new AdapterError("misconfigured", `aws iam: ${keyId} signs rotated's own calls`, { cure });
 }

@@ -148,6 +148,14 @@ describe("the last use", () => {
     expect(seen.find(({ id }) => id === other.id)).toMatchObject({ lastUsedAt: null });
   });
 
+  it("of a key that goes while it is asked for is left out, and nothing fails", async () => {
+    const { id } = await connect().create({ label }, signal);
+    strict.faults.add({ path: "/GetAccessKeyLastUsed$", times: 1, fault: { do: "reply", status: 404 } });
+    const [row] = await connect().list(signal);
+    expect(row).toMatchObject({ id });
+    expect(row).not.toHaveProperty("lastUsedAt");
+  });
+
   it("is asked for each key of a listing of several pages", async () => {
     await connect().create({ label }, signal);
     await connect().create({ label }, signal);
@@ -168,6 +176,20 @@ describe("a key that replaces itself", () => {
     await provider.setEnabled(old?.id ?? "", false, signal);
     await provider.revoke(old?.id ?? "", signal);
     expect((await provider.list(signal)).map(({ id }) => id)).toEqual([next.id]);
+    await clear(own.name);
+  });
+
+  it("is not cut off by its own hand, where accessKey holds a copy that stayed behind", async () => {
+    const own = await iam.addUser("left-behind", await shippedActions());
+    const provider = connect({ user: own.name }, { secret: async () => new Secret(own.accessKey) });
+    const { AccessKeyId: id } = JSON.parse(own.accessKey) as { AccessKeyId: string };
+    for (const call of [provider.setEnabled(id, false, signal), provider.revoke(id, signal)])
+      expect(await errorOf(call)).toMatchObject({
+        code: "misconfigured",
+        answered: true,
+        message: `aws iam: ${id} signs rotated's own calls`,
+      });
+    expect(await provider.list(signal)).toMatchObject([{ id, enabled: true }]);
     await clear(own.name);
   });
 
