@@ -1,11 +1,21 @@
 import type { ProviderDefinition } from "../src/contract/provider.ts";
 import { anyLlm } from "./any-llm.ts";
+import { awsAccessKey } from "./aws-access-key.ts";
+import { awsBedrock } from "./aws-bedrock.ts";
 import { gemini } from "./gemini.ts";
 import { litellm } from "./litellm.ts";
 import { openai } from "./openai.ts";
 import { openrouter } from "./openrouter.ts";
 
 /** Every vendor that `type` may name under `providers:`. */
-export const PROVIDERS = { "any-llm": anyLlm, gemini, litellm, openai, openrouter } as const satisfies Record<string, ProviderDefinition>;
+export const PROVIDERS = {
+  "any-llm": anyLlm,
+  "aws-access-key": awsAccessKey,
+  "aws-bedrock": awsBedrock,
+  gemini,
+  litellm,
+  openai,
+  openrouter,
+} as const satisfies Record<string, ProviderDefinition>;
 
 export type ProviderName = keyof typeof PROVIDERS;

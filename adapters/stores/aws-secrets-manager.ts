@@ -1,18 +1,17 @@
 import { z } from "zod";
+import { awsCalls, awsSettings } from "../../src/aws/client.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
-import { httpUrl } from "../../src/contract/settings.ts";
 import { defineStore, type Store } from "../../src/contract/store.ts";
 import { inTurn } from "../../src/contract/turns.ts";
 import type { World } from "../../src/contract/world.ts";
-import { awsClient } from "./aws-secrets-manager/client.ts";
 import { jsonDocument, parsePointer, wholeDocument } from "./aws-secrets-manager/document.ts";
 import { isOurs, keepLabel, MAX_LABELS, requestToken } from "./aws-secrets-manager/labels.ts";
+import { SECRETS_MANAGER } from "./aws-secrets-manager/service.ts";
 
 const settings = z.strictObject({
   region: z.string().min(1).describe("the region of the secrets, such as eu-central-1"),
-  endpoint: httpUrl().optional().describe("another address than AWS's own, for tests"),
-  assumeRole: z.string().startsWith("arn:", "the ARN of a role").optional().describe("the ARN of a role to take on first"),
+  ...awsSettings,
 });
 
 const place = z.strictObject({
@@ -41,7 +40,7 @@ export const awsSecretsManager = defineStore({
 const nameOf = (path: string) => path.replace(/^arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret:(.+)-[A-Za-z0-9]{6}$/, "$1");
 
 function connect(config: z.output<typeof settings>, { path, field }: z.output<typeof place>, credential: string, world: World): Store {
-  const call = awsClient(config, world);
+  const call = awsCalls(SECRETS_MANAGER, config, world);
   const document = field === undefined ? wholeDocument : jsonDocument(field, path);
   const turn = JSON.stringify([config.endpoint, config.region, nameOf(path)]);
   const fail = (code: "foreign" | "inconclusive" | "invalid" | "misconfigured" | "notFound", why: string, cure?: string) =>

@@ -76,11 +76,12 @@ export interface CredentialContext {
   readonly irreversible: (key: Key) => Pick<Provider, "revoke" | "setEnabled">;
 }
 
-/** A create call that is about to leave; `listed` are the vendor's ids right before. */
+/** A create call that is about to leave; `listed` are the vendor's ids right before, as it was asked for them at `listedAt`. */
 interface AnnouncedCreate {
   readonly kind: "create";
   readonly label: string;
   readonly listed: readonly string[];
+  readonly listedAt: number;
 }
 
 /** All that a step may see and use. A step knows neither the database nor the scheduler. */
@@ -97,6 +98,11 @@ export interface StepContext extends CredentialContext {
   createCall(label: string): Call | undefined;
   /** Whether the ledger has a key of the credential's provider, of any credential, dead ones too. */
   isInLedger(vendorId: string): boolean;
+  /**
+   * Until when a create call of another credential at this provider may still be answered, so that a key of its making is not in
+   * the ledger yet; `undefined` when none is under way.
+   */
+  othersCreateUntil(): number | undefined;
   /** The consumers of the pinned and of the present configuration. */
   readonly consumers: readonly ConsumerPlug[];
 

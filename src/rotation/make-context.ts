@@ -34,6 +34,12 @@ export function makeContext(
     intents: ledger.keys.openIntents(credential.name),
     createCall: ledger.keys.createCall,
     isInLedger: (vendorId) => ledger.keys.byVendorId(credential.provider, vendorId).length > 0,
+    othersCreateUntil() {
+      const others = ledger.keys.openIntentsAt(credential.provider).filter((intent) => intent.credential !== credential.name);
+      const open = others.flatMap(({ label }) => ledger.keys.createCall(label) ?? []).filter(({ answeredAt }) => answeredAt === null);
+      const until = Math.max(...open.map(({ openUntil }) => openUntil));
+      return until > parts.clock.now() ? until : undefined;
+    },
     consumers: plugs.consumers(credential, rotation.plan.consumers),
     newLabel: () => newLabel(parts.installation, parts.random),
     newSecret: () => plugs.provider(credential.provider).makeSecret?.(parts.random),
@@ -91,7 +97,7 @@ export function makeCredentialContext(
       const openUntil = clock.now() + 2 * timing.callTimeoutMs;
       const of: Announcement =
         call.kind === "create"
-          ? { kind: call.kind, label: call.label, openUntil, ...placesFor(call.listed) }
+          ? { kind: call.kind, label: call.label, openUntil, ...placesFor(call) }
           : { kind: call.kind, key: call.key.id, openUntil };
       const row = ledger.announce(rotation ?? { credential: credential.name }, "key" in call ? call.key.provider : provider.name, of);
       if (row !== undefined) announced.push(row);
@@ -101,11 +107,11 @@ export function makeCredentialContext(
   };
 
   /** What a create call must leave in the ledger where keys have no labels, and where they have few places. */
-  function placesFor(listed: readonly string[]): Pick<Announcement, "known" | "room"> {
+  function placesFor({ listed, listedAt }: { listed: readonly string[]; listedAt: number }): Pick<Announcement, "known" | "room"> {
     const { places, unlabelled, listLagMs } = provider;
     return {
       ...(unlabelled && { known: listed }),
-      ...(places && rotation?.plan.supply === "create" && { room: { places, taken: listed, unlistedSince: clock.now() - listLagMs } }),
+      ...(places && rotation?.plan.supply === "create" && { room: { places, taken: listed, unlistedSince: listedAt - listLagMs } }),
     };
   }
   return { context, announced };

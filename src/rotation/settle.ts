@@ -22,6 +22,12 @@ export async function settleIntents(context: StepContext, wanted: boolean): Prom
   const candidates = listed.filter((key) => couldBeOf(context, intent, key));
   const [found] = candidates;
   if (found !== undefined) {
+    if (intent.known !== null) {
+      // Another credential's call may be making just this key: its answer is awaited before anything is said of it.
+      const until = context.othersCreateUntil();
+      const now = context.clock.now();
+      if (until !== undefined) return again(context, Math.max(1, Math.min(until - now, context.timing.pollMs)));
+    }
     const doubt = whyInDoubt(context, intent, candidates);
     return doubt === undefined ? takeIn(context, intent, found, wanted) : showToPerson(context, intent, candidates, doubt);
   }

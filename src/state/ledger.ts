@@ -82,7 +82,11 @@ export function openLedger(db: Db, clock: { now(): number }) {
 
   /** Whether a place is left beside what is listed, what was made too lately to be listed, and what others are about to make. */
   const hasRoom = (provider: string, { places, taken, unlistedSince }: Room): boolean => {
-    const unlisted = keys.liveAt(provider).filter(({ vendorId, createdAt }) => createdAt > unlistedSince && !taken.includes(vendorId));
+    const unlisted = keys.liveAt(provider).filter(({ vendorId, version, createdAt, revokedAt }) => {
+      // By our own clock, where it was our call that made it: the vendor's may be off, or coarse.
+      const madeAt = Math.max(createdAt, keys.createCall(version)?.answeredAt ?? 0);
+      return revokedAt === null && madeAt > unlistedSince && !taken.includes(vendorId);
+    });
     return taken.length + unlisted.length + keys.openIntentsAt(provider).length < places;
   };
 

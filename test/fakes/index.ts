@@ -1,6 +1,8 @@
 import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
+import { accessKeyVendor } from "./aws-access-key-vendor.ts";
+import { fakeBedrockVendor } from "./aws-bedrock-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeLiteLlmVendor } from "./litellm-vendor.ts";
@@ -39,6 +41,8 @@ export interface FakeVendor {
 /** A provider without a fake does not compile: the suite has no gaps. */
 export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
   "any-llm": anyLlmVendor,
+  "aws-access-key": accessKeyVendor,
+  "aws-bedrock": fakeBedrockVendor,
   gemini: fakeGeminiVendor,
   litellm: fakeLiteLlmVendor,
   openai: fakeOpenAiVendor,

@@ -30,6 +30,10 @@ interface Outside {
   readonly createFails?: AdapterError;
   readonly listed?: readonly VendorKey[];
   readonly intents?: readonly Intent[];
+  /** Another credential's create call may be answered so much later. */
+  readonly othersMs?: number;
+  /** The vendor keeps no labels, and the account is ours alone. */
+  readonly exclusive?: boolean;
 }
 
 /** A rotation that is about to make its key, at a vendor with the given habits. `calls` is all that left, in order. */
@@ -56,7 +60,8 @@ function about(outside: Outside) {
   const here: StepContext = {
     ...context,
     intents: outside.intents ?? [],
-    provider: { ...context.provider, provider },
+    provider: { ...context.provider, provider, ...(outside.exclusive && { unlabelled: { exclusive: true } }) },
+    othersCreateUntil: () => (outside.othersMs === undefined ? undefined : NOW + outside.othersMs),
     newSecret: () => (outside.ownSecret ? new Secret(OURS) : undefined),
     store: {
       ...context.store,
@@ -125,4 +130,19 @@ test("where the vendor neither takes nor gives back a secret, a lost one makes t
   const { context, calls } = about({ listed: [ROW], intents: [INTENT] });
   expect(await settleIntents(context, true)).toMatchObject({ newKey: { asTarget: false, stage: "retiring", fingerprint: null } });
   expect(calls).toEqual([]);
+});
+
+describe("a vendor without labels, in an account that is ours alone", () => {
+  const outside = { exclusive: true, listed: [{ ...ROW, label: "" }], intents: [{ ...INTENT, known: ["key_1"] }] };
+
+  test("the one key that appeared is known as ours", async () => {
+    expect(await settleIntents(about(outside).context, true)).toMatchObject({ newKey: { vendorId: "key_9", stage: "retiring" } });
+  });
+
+  test("not while another credential's call may be making just this one: its answer is awaited", async () => {
+    const answer = await settleIntents(about({ ...outside, othersMs: 5 }).context, true);
+    expect(answer).toMatchObject({ go: "again", at: NOW + 5 });
+    expect(answer).not.toHaveProperty("newKey");
+    expect(answer).not.toHaveProperty("closeIntents");
+  });
 });

@@ -161,6 +161,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     openUntil: of.openUntil,
     keyWith: (fingerprint) => listed.find((row) => row.fingerprint === fingerprint),
     othersHolding: () => of.others,
+    othersCreateUntil: () => undefined,
     isInLedger: (vendorId) => listed.some((row) => row.vendorId === vendorId),
     provider: plug,
     issuer: () => plug,

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DatabaseError, openDatabase } from "../../src/state/database.ts";
-import { openLedger } from "../../src/state/ledger.ts";
+import { type Ledger, openLedger } from "../../src/state/ledger.ts";
 import { MIGRATIONS, memoryLedger, NOW, newKey, startRotation } from "./fixture.ts";
 
 test("a turn is committed whole or not at all", () => {
@@ -127,3 +127,44 @@ function thrownBy(work: () => unknown): Error {
 function dump(db: Database.Database): unknown {
   return ["credentials", "rotations", "keys", "calls", "intents", "events"].map((table) => db.prepare(`select * from ${table}`).all());
 }
+
+describe("a vendor with two places", () => {
+  const room = (taken: readonly string[], unlistedSince = NOW - 1000) => ({ places: 2, taken, unlistedSince });
+  const announce = (ledger: Ledger, credential: string, label: string, taken: readonly string[]) => {
+    const { rotation } = startRotation(ledger, null, credential);
+    return ledger.announce(rotation, "openai", { kind: "create", label, known: taken, room: room(taken), openUntil: NOW + 1000 });
+  };
+
+  test("the last one is reserved by the intent, and nothing is written for who comes second", () => {
+    const { db, ledger } = memoryLedger();
+    ledger.know("second");
+    expect(announce(ledger, "main", "label-1", ["key_1"])).toBeDefined();
+    const before = dump(db);
+    const { rotation } = startRotation(ledger, null, "second");
+    const started = dump(db);
+    expect(
+      ledger.announce(rotation, "openai", { kind: "create", label: "label-2", room: room(["key_1"]), openUntil: NOW }),
+    ).toBeUndefined();
+    expect(dump(db)).toEqual(started);
+    expect(started).not.toEqual(before);
+  });
+
+  test.each([
+    ["made since the vendor was asked, whatever the vendor's clock says", { createdAt: NOW - 3_600_000 }, false],
+    ["so young that the list may not have it", { createdAt: NOW - 500 }, false],
+    ["old enough to be listed", { createdAt: NOW - 3_600_000, version: "adopted" }, true],
+    ["already revoked", { createdAt: NOW - 500, revokedAt: NOW }, true],
+    ["dead", { createdAt: NOW - 500, stage: "dead" as const, deadAt: NOW }, true],
+  ])("a key that is not listed takes a place unless it cannot be there: one %s", (_, key, free) => {
+    const { ledger } = memoryLedger();
+    ledger.know("second");
+    const call = announce(ledger, "main", "label-1", []);
+    const rotation = ledger.rotation(1);
+    ledger.commit(rotation, {
+      newKey: { ...newKey({ version: "label-1", ...key }), asTarget: true },
+      closeIntents: ["label-1"],
+      answeredCalls: [call?.id ?? 0],
+    });
+    expect(announce(ledger, "second", "label-2", ["key_9"]) !== undefined).toBe(free);
+  });
+});

@@ -13,12 +13,19 @@ const MOST_INTENTS = 3;
 
 /** Makes the target by a call of the vendor: one journalled intent, one call, and the secret staged at once. */
 export async function makeKey(context: StepContext): Promise<Answer> {
-  const listed = await context.call((signal) => context.provider.provider.list(signal));
-  return makeKeyBeside(context, listed);
+  const listedAt = context.clock.now();
+  const keys = await context.call((signal) => context.provider.provider.list(signal));
+  return makeKeyBeside(context, { keys, listedAt });
+}
+
+/** The vendor's keys, and when it was asked for them. */
+export interface Listing {
+  readonly keys: readonly VendorKey[];
+  readonly listedAt: number;
 }
 
 /** The same, with the vendor's keys as they were listed just now. */
-export async function makeKeyBeside(context: StepContext, listed: readonly VendorKey[]): Promise<Answer> {
+export async function makeKeyBeside(context: StepContext, { keys: listed, listedAt }: Listing): Promise<Answer> {
   if (context.rotation.intents >= MOST_INTENTS) {
     const text = `${MOST_INTENTS} create calls brought no key that can serve`;
     return {
@@ -35,7 +42,7 @@ export async function makeKeyBeside(context: StepContext, listed: readonly Vendo
   const like = listed.find(({ id }) => id === context.old?.vendorId);
   const label = context.newLabel();
   const secret = context.newSecret();
-  if (!(await context.announce({ kind: "create", label, listed: listed.map(({ id }) => id) }))) return makeRoom(context);
+  if (!(await context.announce({ kind: "create", label, listed: listed.map(({ id }) => id), listedAt }))) return makeRoom(context);
   if (secret !== undefined) {
     // A secret of our own is kept before the vendor learns it: no crash can lose it.
     const failure = await stageFirst(context, label, secret);
