@@ -152,12 +152,13 @@ export function openCell({ who, path, field, document, modeFor, owner }: CellOpt
   function preflight(signal: AbortSignal): Promise<void> {
     return write("try a write beside", signal, async () => {
       const wanted = await owner?.find(signal);
-      const { text = "", facts } = await load();
+      const { text, facts } = await load();
       modeFor(facts);
+      inDocument(() => document.set(text, "any-value"));
       const as = ownerFor(facts, wanted);
       await files.remove(probe);
       try {
-        await files.replace(probe, " ".repeat(text.length + ROOM_BYTES), as);
+        await files.replace(probe, " ".repeat((text ?? "").length + ROOM_BYTES), as);
       } finally {
         await files.remove(probe);
       }
