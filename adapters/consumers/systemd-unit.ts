@@ -89,7 +89,7 @@ function connect(settings: Settings, context: { credential: string; consumer: st
       if (after.active !== "active" && after.active !== "reloading")
         return {
           holds: "stale",
-          cause: `${who}: ${unit} is ${after.active} after its ${verb} (${after.result}, status ${after.exitStatus})`,
+          cause: `${who}: ${unit} is ${after.active} after its ${verb} (${after.result})`,
           cure,
         };
       if (!done) return { holds: "stale", cause: `${who}: ${verb} of ${unit} failed (${after.reloadResult})`, cure };

@@ -96,9 +96,10 @@ export class Box {
   }
 }
 
-/** As `describe`, for tests that need a box. Where none can run they are skipped, and the reason is printed. */
-export function describeInBox(title: string, body: () => void): void {
-  const reason = whyNoBox();
+/** As `describe`, for tests that need a box, with these programs in it. Where none can run they are skipped, and the reason is printed. */
+export function describeInBox(title: string, body: () => void, programs: readonly string[] = []): void {
+  const missing = programs.find((program) => !existsSync(program));
+  const reason = whyNoBox() ?? (missing === undefined ? undefined : `no ${missing} is installed`);
   if (reason === undefined) return void describe(title, body);
   console.warn(`${title}: skipped: ${reason}`);
   describe.skip(`${title} (skipped: ${reason})`, body);

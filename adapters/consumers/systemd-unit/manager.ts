@@ -15,7 +15,6 @@ export interface UnitState {
   /** How its last start and its last reload ended; `success`, or a word for what went wrong. */
   readonly result: string;
   readonly reloadResult: string;
-  readonly exitStatus: string;
 }
 
 /** The service manager of the host, or of an account. Errors are `AdapterError`, or the reason of an abort. */
@@ -27,7 +26,7 @@ export interface Manager {
   wouldAllow(verb: Verb, signal: AbortSignal): Promise<boolean>;
 }
 
-const PROPERTIES = ["LoadState", "ActiveState", "CanReload", "InvocationID", "Result", "ReloadResult", "ExecMainStatus"] as const;
+const PROPERTIES = ["LoadState", "ActiveState", "CanReload", "InvocationID", "Result", "ReloadResult"] as const;
 const REFUSED = /authentication required|access denied|permission denied|not authorized/i;
 const NO_BUS = /failed to connect to (the )?(system |user )?(scope )?bus/i;
 
@@ -83,7 +82,6 @@ export function openManager({ systemctl, unit, user, timeoutMs, who }: ManagerOp
         invocation: of("InvocationID"),
         result: of("Result"),
         reloadResult: of("ReloadResult"),
-        exitStatus: of("ExecMainStatus"),
       };
     },
 
