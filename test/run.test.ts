@@ -27,6 +27,11 @@ describe("runCommand", () => {
     expect((await runCommand([execPath, "-e", script, "$HOME", "a b", "*;"], { stdin: "", signal })).stdout).toBe('["$HOME","a b","*;"]\n');
   });
 
+  it("adds what it is given to the environment", async () => {
+    const env = { XDG_RUNTIME_DIR: "/run/user/1" };
+    expect((await runCommand(["/usr/bin/env"], { stdin: "", signal, env })).stdout).toMatch(/^XDG_RUNTIME_DIR=\/run\/user\/1$/m);
+  });
+
   it("hands on nothing of the environment but PATH, and starts in /", async () => {
     process.env["ROTATED_TEST_CANARY"] = "sk-canary-environment";
     try {

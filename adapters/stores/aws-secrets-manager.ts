@@ -1,29 +1,9 @@
-import { z } from "zod";
-import { awsCalls, awsSettings } from "../../src/aws/client.ts";
-import { AdapterError } from "../../src/contract/errors.ts";
-import { Secret } from "../../src/contract/secret.ts";
-import { defineStore, type Store } from "../../src/contract/store.ts";
-import { inTurn } from "../../src/contract/turns.ts";
+import { defineStore, type Mirror, type Store } from "../../src/contract/store.ts";
 import type { World } from "../../src/contract/world.ts";
-import { jsonDocument, parsePointer, wholeDocument } from "./aws-secrets-manager/document.ts";
-import { isOurs, keepLabel, MAX_LABELS, requestToken } from "./aws-secrets-manager/labels.ts";
-import { SECRETS_MANAGER } from "./aws-secrets-manager/service.ts";
-
-const settings = z.strictObject({
-  region: z.string().min(1).describe("the region of the secrets, such as eu-central-1"),
-  ...awsSettings,
-});
-
-const place = z.strictObject({
-  path: z.string().min(1).max(2048).describe("the name or the ARN of the secret; it must be there"),
-  field: z
-    .string()
-    .regex(/^(\/([^~/]|~[01])*)+$/, 'a JSON pointer, such as "/openai/apiKey"')
-    .optional()
-    .describe("where the value stands in a JSON secret; without it the value is the whole string"),
-});
-
-type Labels = ReadonlyMap<string, string>;
+import { parsePointer } from "./aws-secrets-manager/document.ts";
+import { copyLabel, keepLabel, requestToken } from "./aws-secrets-manager/labels.ts";
+import { openSecret } from "./aws-secrets-manager/secret.ts";
+import { nameOf, type Place, place, type Settings, settings } from "./aws-secrets-manager/settings.ts";
 
 /** AWS Secrets Manager, with its keep in staging labels of our own. */
 export const awsSecretsManager = defineStore({
@@ -33,104 +13,16 @@ export const awsSecretsManager = defineStore({
   cell: ({ region, endpoint = "" }, { path, field }) =>
     JSON.stringify([endpoint, region, nameOf(path), field === undefined ? null : parsePointer(field)]),
   connect: (settings, place, { credential }, world) => connect(settings, place, credential, world),
+  mirror: (settings, place, { credential }, world) => mirror(settings, place, credential, world),
   describe: () => ["a secret without any version gets a placeholder first, because AWS makes the first version current"],
 });
 
-/** An ARN ends with the name and six characters that AWS adds. */
-const nameOf = (path: string) => path.replace(/^arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret:(.+)-[A-Za-z0-9]{6}$/, "$1");
-
-function connect(config: z.output<typeof settings>, { path, field }: z.output<typeof place>, credential: string, world: World): Store {
-  const call = awsCalls(SECRETS_MANAGER, config, world);
-  const document = field === undefined ? wholeDocument : jsonDocument(field, path);
-  const turn = JSON.stringify([config.endpoint, config.region, nameOf(path)]);
-  const fail = (code: "foreign" | "inconclusive" | "invalid" | "misconfigured" | "notFound", why: string, cure?: string) =>
-    new AdapterError(code, `aws secrets manager: ${path}: ${why}`, cure === undefined ? {} : { cure });
-
-  async function describe(signal: AbortSignal) {
-    const facts = await call(`describe ${path}`, signal, (client, sdk) =>
-      client.send(new sdk.DescribeSecretCommand({ SecretId: path }), { abortSignal: signal }),
-    );
-    const labels = new Map<string, string>();
-    for (const [id, names] of Object.entries(facts.VersionIdsToStages ?? {})) for (const name of names) labels.set(name, id);
-    return { deleted: facts.DeletedDate !== undefined, rotates: facts.RotationEnabled === true, labels };
-  }
-
-  async function get(label: string, signal: AbortSignal): Promise<{ id: string; text: string }> {
-    const reply = await call(`read ${path}`, signal, (client, sdk) =>
-      client.send(new sdk.GetSecretValueCommand({ SecretId: path, VersionStage: label }), { abortSignal: signal }),
-    );
-    if (reply.SecretString === undefined || reply.VersionId === undefined) throw fail("foreign", "the secret holds no string");
-    return { id: reply.VersionId, text: reply.SecretString };
-  }
-
-  async function put(token: string, text: string, stages: string[], signal: AbortSignal): Promise<void> {
-    const input = { SecretId: path, ClientRequestToken: token, SecretString: text, VersionStages: stages };
-    await call(`write a version of ${path}`, signal, (client, sdk) =>
-      client.send(new sdk.PutSecretValueCommand(input), { abortSignal: signal }),
-    );
-  }
-
-  async function move(label: string, from: string | undefined, to: string | undefined, signal: AbortSignal): Promise<void> {
-    const input = {
-      SecretId: path,
-      VersionStage: label,
-      ...(from !== undefined && { RemoveFromVersionId: from }),
-      ...(to !== undefined && { MoveToVersionId: to }),
-    };
-    try {
-      await call(`move a label of ${path}`, signal, (client, sdk) =>
-        client.send(new sdk.UpdateSecretVersionStageCommand(input), { abortSignal: signal }),
-      );
-    } catch (error) {
-      if (!(error instanceof AdapterError) || error.code !== "invalid") throw error;
-      throw fail("inconclusive", "a label was moved by somebody else meanwhile");
-    }
-  }
-
-  const valueIn = (text: string | undefined): Secret | undefined => {
-    const value = document.get(text);
-    return value === undefined ? undefined : new Secret(value);
-  };
-
-  async function find(label: string, labels: Labels, signal: AbortSignal) {
-    return labels.has(label) ? get(label, signal) : undefined;
-  }
-
-  function refuseForeignPending(labels: Labels): void {
-    const id = labels.get("AWSPENDING");
-    if (id === undefined || id === labels.get("AWSCURRENT")) return;
-    if ([...labels].some(([label, at]) => at === id && isOurs(label))) return;
-    throw fail("misconfigured", "AWSPENDING is on a version that rotated did not write", "end the other rotation of this secret first");
-  }
-
-  /** Writes a version under our label; the same token again is no write at AWS, so a lost label is put back by hand. */
-  async function keep(label: string, text: string, signal: AbortSignal): Promise<string> {
-    const token = requestToken(label, text);
-    await put(token, text, [label, "AWSPENDING"], signal);
-    const { labels } = await describe(signal);
-    if (labels.get(label) !== token) await move(label, labels.get(label), token, signal);
-    if (labels.get("AWSPENDING") !== token) await move("AWSPENDING", labels.get("AWSPENDING"), token, signal);
-    return token;
-  }
-
-  async function unpend(id: string | undefined, labels: Labels, signal: AbortSignal): Promise<void> {
-    if (id !== undefined && labels.get("AWSPENDING") === id) await move("AWSPENDING", id, undefined, signal);
-  }
+function connect(config: Settings, at: Place, credential: string, world: World): Store {
+  const cell = openSecret(config, at, world);
+  const { document, describe, find, put, move, keep, unpend, valueIn, refuseForeignPending, fail, inTurn } = cell;
 
   return {
-    async preflight(signal) {
-      const { deleted, rotates, labels } = await describe(signal);
-      if (deleted) throw fail("misconfigured", "the secret is scheduled for deletion", "restore it: aws secretsmanager restore-secret");
-      if (rotates) throw fail("misconfigured", "AWS's own rotation is on", "switch it off: aws secretsmanager cancel-rotate-secret");
-      refuseForeignPending(labels);
-      const later = new Set([...labels.keys(), "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"]);
-      if (later.size >= MAX_LABELS) throw fail("misconfigured", `no room for a label: AWS allows ${MAX_LABELS}`);
-      const current = await find("AWSCURRENT", labels, signal);
-      if (current === undefined) return;
-      document.set(current.text, document.get(current.text) ?? "");
-      // The same version, value and labels again: AWS checks the right to write and does nothing.
-      await put(current.id, current.text, ["AWSCURRENT"], signal);
-    },
+    preflight: cell.preflight,
 
     async read(which, signal) {
       const label = which === "current" ? "AWSCURRENT" : keepLabel(credential, which.version);
@@ -139,7 +31,7 @@ function connect(config: z.output<typeof settings>, { path, field }: z.output<ty
     },
 
     stage(version, secret, signal) {
-      return inTurn(turn, signal, async () => {
+      return inTurn(signal, async () => {
         if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(version)) throw fail("invalid", "keep a version: not a name for a version");
         if (!/^[^\r\n]+$/.test(secret.reveal())) throw fail("invalid", "keep a version: the secret is empty or holds a line end");
         const label = keepLabel(credential, version);
@@ -157,7 +49,7 @@ function connect(config: z.output<typeof settings>, { path, field }: z.output<ty
     },
 
     promote(version, over, signal) {
-      return inTurn(turn, signal, async () => {
+      return inTurn(signal, async () => {
         const label = keepLabel(credential, version);
         const { labels } = await describe(signal);
         const target = await find(label, labels, signal);
@@ -178,14 +70,39 @@ function connect(config: z.output<typeof settings>, { path, field }: z.output<ty
     },
 
     discard(version, signal) {
-      return inTurn(turn, signal, async () => {
+      return inTurn(signal, async () => {
         const label = keepLabel(credential, version);
         const { labels } = await describe(signal);
-        const id = labels.get(label);
-        if (id === undefined) return;
-        // First, so that it is never the only label.
-        await unpend(id, labels, signal);
-        await move(label, id, undefined, signal);
+        await cell.drop(label, labels, signal);
+      });
+    },
+  };
+}
+
+/** A copy has no keep: its new version has a label of ours until it is the current one. */
+function mirror(config: Settings, at: Place, credential: string, world: World): Mirror {
+  const cell = openSecret(config, at, world);
+  const { document, describe, find, move, keep, drop, valueIn, refuseForeignPending, fail, inTurn } = cell;
+  const label = copyLabel(credential);
+
+  return {
+    preflight: cell.preflight,
+    read: cell.current,
+    write(value, over, signal) {
+      return inTurn(signal, async () => {
+        const { labels } = await describe(signal);
+        const current = await find("AWSCURRENT", labels, signal);
+        const found = valueIn(current?.text);
+        // A crash may have come before the label was taken off.
+        if (found?.equals(value)) return drop(label, labels, signal);
+        const expected = over === undefined ? found === undefined : found?.equals(over) === true;
+        if (!expected) throw fail("foreign", `write a copy: found another value than ${over === undefined ? "none" : "the one before"}`);
+        refuseForeignPending(labels);
+        const id = await keep(label, document.set(current?.text ?? document.empty, value.reveal()), signal);
+        const kept = await describe(signal);
+        // AWS makes the first version of a secret current by itself.
+        if (kept.labels.get("AWSCURRENT") !== id) await move("AWSCURRENT", current?.id, id, signal);
+        await drop(label, kept.labels, signal);
       });
     },
   };

@@ -60,8 +60,8 @@ export interface FileFacts {
   readonly kind: "file" | "directory" | "symlink" | "other";
 }
 
-/** Runs a program without a shell. A non-zero exit is an answer, not an error. */
+/** Runs a program without a shell, with PATH and `env` as its whole environment. A non-zero exit is an answer, not an error. */
 export type RunCommand = (
   command: readonly string[],
-  options: { stdin: string; signal: AbortSignal },
+  options: { stdin: string; signal: AbortSignal; env?: Readonly<Record<string, string>> },
 ) => Promise<{ exitCode: number | null; stdout: string; stderr: string }>;

@@ -11,13 +11,13 @@ const OUTPUT_GRACE_MS = 500;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * Runs a program in a process group of its own, with nothing in its environment but PATH. An abort kills the group and
+ * Runs a program in a process group of its own, with nothing in its environment but PATH and `env`. An abort kills the group and
  * rejects with the signal's reason. Each output is cut at 1 MiB. Throws `AdapterError` `misconfigured` for a program
  * that cannot be started.
  */
-export const runCommand: RunCommand = async ([program = "", ...args], { stdin, signal }) => {
+export const runCommand: RunCommand = async ([program = "", ...args], { stdin, signal, env = {} }) => {
   signal.throwIfAborted();
-  const child = start(program, args);
+  const child = start(program, args, env);
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   child.stdin.on("error", () => undefined); // EPIPE: a program need not read what it is told
   child.stdin.end(stdin);
@@ -25,9 +25,9 @@ export const runCommand: RunCommand = async ([program = "", ...args], { stdin, s
   return { exitCode, stdout: stdout(), stderr: stderr() };
 };
 
-function start(program: string, args: readonly string[]) {
+function start(program: string, args: readonly string[], env: Readonly<Record<string, string>>) {
   try {
-    return spawn(program, args, { stdio: "pipe", detached: true, cwd: "/", env: { PATH: process.env["PATH"] ?? DEFAULT_PATH } });
+    return spawn(program, args, { stdio: "pipe", detached: true, cwd: "/", env: { PATH: process.env["PATH"] ?? DEFAULT_PATH, ...env } });
   } catch (error) {
     throw cannotStart(program, error);
   }

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { awsSecretsManager } from "../../adapters/stores/aws-secrets-manager.ts";
-import { AdapterError } from "../../src/contract/errors.ts";
-import type { Exchange } from "../../src/contract/http.ts";
 import { startAwsStrict } from "../fakes/aws-strict.ts";
 import { moto } from "../support/moto.ts";
 import { testWorld } from "../support/world.ts";
+import { failingExchange } from "./failing.ts";
+import type { MirrorFixture, OpenMirror } from "./mirror-fixture.ts";
 import type { Cell, OpenStore, StoreFixture } from "./store-fixture.ts";
 
 const FIELDS = { first: "/openai/apiKey", second: "/anthropic/apiKey" } as const;
@@ -16,7 +16,12 @@ export const awsFixtures: readonly StoreFixture[] = [
   { name: "aws-secrets-manager (fields of one JSON secret)", open: () => open(true) },
 ];
 
-async function open(json: boolean): Promise<OpenStore> {
+export const awsMirrorFixtures: readonly MirrorFixture[] = awsFixtures.map(({ name }, index) => ({
+  name,
+  openMirror: () => open(index === 1),
+}));
+
+async function open(json: boolean): Promise<OpenStore & OpenMirror> {
   const { SecretsManager } = await import("@aws-sdk/client-secrets-manager");
   process.env["AWS_ACCESS_KEY_ID"] = "AKIACANARY";
   process.env["AWS_SECRET_ACCESS_KEY"] = "canary-of-aws";
@@ -28,13 +33,8 @@ async function open(json: boolean): Promise<OpenStore> {
   if (json) await direct.createSecret({ Name: name, SecretString: '{ "rest":   [1,2, 3], "id": 12345678901234567890 }' });
   else for (const cell of ["first", "second"] as const) await direct.createSecret({ Name: path(cell) });
   const settings = awsSecretsManager.settings.parse({ region: "eu-central-1", endpoint: aws.url });
-  const connect = (cell: Cell, exchange: Exchange = world.exchange) =>
-    awsSecretsManager.connect(
-      settings,
-      awsSecretsManager.place.parse({ path: path(cell), ...(json && { field: FIELDS[cell] }) }),
-      { credential: cell },
-      { ...world, exchange },
-    );
+  const asked = (cell: Cell) =>
+    [settings, awsSecretsManager.place.parse({ path: path(cell), ...(json && { field: FIELDS[cell] }) }), { credential: cell }] as const;
 
   const labelled = async (cell: Cell, VersionStage: string) =>
     (await direct.getSecretValue({ SecretId: path(cell), VersionStage })).SecretString ?? "";
@@ -45,17 +45,15 @@ async function open(json: boolean): Promise<OpenStore> {
   }
 
   return {
-    connect: (cell) => connect(cell),
+    connect: (cell) => awsSecretsManager.connect(...asked(cell), world),
+    connectMirror: (cell) => awsSecretsManager.mirror(...asked(cell), world),
     connectFailing(cell, at, when) {
-      let count = 0;
-      const died = () => new AdapterError("unavailable", "the process died here");
-      const exchange: Exchange = async (request) => {
-        count += 1;
-        if (count === at && when === "after") await world.exchange(request);
-        if (count >= at) throw died();
-        return world.exchange(request);
-      };
-      return { store: connect(cell, exchange), failed: () => count >= at };
+      const { exchange, failed } = failingExchange(world.exchange, at, when);
+      return { store: awsSecretsManager.connect(...asked(cell), { ...world, exchange }), failed };
+    },
+    connectFailingMirror(cell, at, when) {
+      const { exchange, failed } = failingExchange(world.exchange, at, when);
+      return { mirror: awsSecretsManager.mirror(...asked(cell), { ...world, exchange }), failed };
     },
     async seen(cell) {
       const text = await current(cell);

@@ -3,10 +3,13 @@ import type { Secret } from "../../src/contract/secret.ts";
 import type { Grade } from "../../src/model.ts";
 import { commandFixture } from "./command-fixture.ts";
 import { openclawFixtures } from "./openclaw-fixture.ts";
+import { systemdUnitFixtures } from "./systemd-unit-fixture.ts";
 
 /** A real program, or a strict double of it, with the consumer that speaks for it. */
 export interface ConsumerFixture {
   readonly name: string;
+  /** Why it cannot run on this host. */
+  readonly skipped?: string | undefined;
   /** The best evidence that `prove` gives. */
   readonly grade: Grade;
   /** Whether `reload` sees which value is in use afterwards, and not only that the program said yes. */
@@ -41,4 +44,4 @@ export interface RunningConsumer {
 }
 
 /** Each of them passes the same suite, consumer.test.ts. */
-export const CONSUMER_FIXTURES: readonly ConsumerFixture[] = [commandFixture, ...openclawFixtures];
+export const CONSUMER_FIXTURES: readonly ConsumerFixture[] = [commandFixture, ...openclawFixtures, ...systemdUnitFixtures];

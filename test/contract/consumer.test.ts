@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
-import { CONSUMER_FIXTURES, type RunningConsumer } from "./consumer-fixture.ts";
+import { CONSUMER_FIXTURES, type ConsumerFixture, type RunningConsumer } from "./consumer-fixture.ts";
 
 const { signal } = new AbortController();
 const [old, fresh] = [new Secret("sk-canary-consumer-old-0001"), new Secret("sk-canary-consumer-new-0002")];
 
-describe.each(CONSUMER_FIXTURES)("the consumer $name", (fixture) => {
+/** Each sentence of the contract's comments. */
+function suite(fixture: ConsumerFixture): void {
   let running: RunningConsumer;
   beforeAll(async () => {
     running = await fixture.start(old);
@@ -164,4 +165,9 @@ describe.each(CONSUMER_FIXTURES)("the consumer $name", (fixture) => {
       await expect(proof).rejects.toBe(reason);
     });
   });
-});
+}
+
+const [able, unable] = [false, true].map((missing) => CONSUMER_FIXTURES.filter(({ skipped }) => (skipped !== undefined) === missing));
+describe.each(able ?? [])("the consumer $name", suite);
+describe.skip.each(unable ?? [])("the consumer $name (skipped: $skipped)", suite);
+for (const { name, skipped } of unable ?? []) console.warn(`the consumer ${name}: skipped: ${skipped}`);

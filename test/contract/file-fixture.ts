@@ -2,8 +2,9 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { file } from "../../adapters/stores/file.ts";
-import type { Files } from "../../src/contract/world.ts";
 import { realWorld } from "../support/real-world.ts";
+import { failingFiles } from "./failing.ts";
+import type { MirrorFixture, OpenMirror } from "./mirror-fixture.ts";
 import type { Cell, OpenStore, StoreFixture } from "./store-fixture.ts";
 
 const FIELDS = { first: "/models/openai/apiKey", second: "/models/anthropic/apiKey" } as const;
@@ -16,18 +17,18 @@ export const fileFixtures: readonly StoreFixture[] = [
   { name: "file (fields of one JSON file)", open: () => open(true) },
 ];
 
-async function open(json: boolean): Promise<OpenStore> {
+export const fileMirrorFixtures: readonly MirrorFixture[] = fileFixtures.map(({ name }, index) => ({
+  name,
+  openMirror: () => open(index === 1),
+}));
+
+async function open(json: boolean): Promise<OpenStore & OpenMirror> {
   const directory = await mkdtemp(join(tmpdir(), "rotated-store-"));
   const world = realWorld(directory);
   const path = (cell: Cell) => join(directory, json ? "secrets.json" : cell);
   if (json) await writeFile(path("first"), REST, { mode: 0o600 });
-  const connect = (cell: Cell, files: Files = world.files) =>
-    file.connect(
-      {},
-      file.place.parse({ path: path(cell), ...(json ? { field: FIELDS[cell] } : {}) }),
-      { credential: cell },
-      { ...world, files },
-    );
+  const asked = (cell: Cell) =>
+    [{}, file.place.parse({ path: path(cell), ...(json ? { field: FIELDS[cell] } : {}) }), { credential: cell }] as const;
 
   async function seen(cell: Cell): Promise<string | undefined> {
     const text = await world.files.read(path(cell));
@@ -37,10 +38,15 @@ async function open(json: boolean): Promise<OpenStore> {
   }
 
   return {
-    connect: (cell) => connect(cell),
+    connect: (cell) => file.connect(...asked(cell), world),
+    connectMirror: (cell) => file.mirror(...asked(cell), world),
     connectFailing(cell, at, when) {
-      const { files, failed } = failing(world.files, at, when);
-      return { store: connect(cell, files), failed };
+      const { files, failed } = failingFiles(world.files, at, when);
+      return { store: file.connect(...asked(cell), { ...world, files }), failed };
+    },
+    connectFailingMirror(cell, at, when) {
+      const { files, failed } = failingFiles(world.files, at, when);
+      return { mirror: file.mirror(...asked(cell), { ...world, files }), failed };
     },
     seen,
     async strangerWrites(cell, value) {
@@ -55,26 +61,5 @@ async function open(json: boolean): Promise<OpenStore> {
       return Promise.all(names.map(async (name) => [name, await readFile(join(directory, name), "utf8")]));
     },
     close: () => rm(directory, { recursive: true }),
-  };
-}
-
-/** As if the process had died at its operation number `at`: this one and all later ones throw. */
-function failing(files: Files, at: number, when: "before" | "after"): { files: Files; failed: () => boolean } {
-  let count = 0;
-  async function counted<T>(operation: () => Promise<T>): Promise<T> {
-    count += 1;
-    if (count === at && when === "after") await operation();
-    if (count >= at) throw Object.assign(new Error("the process died here"), { code: "EIO" });
-    return operation();
-  }
-  return {
-    failed: () => count >= at,
-    files: {
-      read: (path) => counted(() => files.read(path)),
-      replace: (path, content, options) => counted(() => files.replace(path, content, options)),
-      remove: (path) => counted(() => files.remove(path)),
-      list: (directory) => counted(() => files.list(directory)),
-      stat: (path) => counted(() => files.stat(path)),
-    },
   };
 }

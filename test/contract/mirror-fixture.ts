@@ -1,22 +1,27 @@
 import type { Mirror } from "../../src/contract/store.ts";
+import { awsMirrorFixtures } from "./aws-fixture.ts";
+import { envFileFixtures } from "./env-file-fixture.ts";
+import { fileMirrorFixtures } from "./file-fixture.ts";
+import type { Cell, KindsWith, OpenStore } from "./store-fixture.ts";
 import { vaultMirrorFixtures } from "./vault-fixture.ts";
 
-/** A real place that takes copies, or a strict double of it. */
+/** A real place that takes copies, or a strict double of it, with two cells that share one document where it has such a thing. */
 export interface MirrorFixture {
   readonly name: string;
   openMirror(): Promise<OpenMirror>;
 }
 
-export interface OpenMirror {
-  connectMirror(): Mirror;
-  /** What a reader gets, not through the mirror. */
-  seen(): Promise<string | undefined>;
-  /** Somebody else puts a value where readers look. */
-  strangerWrites(value: string): Promise<void>;
-  /** Everything that is there, to see that nothing changed. */
-  snapshot(): Promise<unknown>;
-  close(): Promise<void>;
+/** What readers see, what strangers do and what is there are asked as of a store. */
+export interface OpenMirror extends Pick<OpenStore, "seen" | "strangerWrites" | "snapshot" | "close"> {
+  connectMirror(cell: Cell): Mirror;
+  /** A new connection that fails for good at its operation number `at` on the outside world, before or after it was done. */
+  connectFailingMirror(cell: Cell, at: number, when: "before" | "after"): { readonly mirror: Mirror; failed(): boolean };
 }
 
-/** Every kind of store that can be a mirror. */
-export const MIRROR_FIXTURES: Readonly<Record<string, readonly MirrorFixture[]>> = { vault: vaultMirrorFixtures };
+/** A kind of store that can be a mirror and has no fixture does not compile. */
+export const MIRROR_FIXTURES: Readonly<Record<KindsWith<"mirror">, readonly MirrorFixture[]>> = {
+  "aws-secrets-manager": awsMirrorFixtures,
+  "env-file": envFileFixtures,
+  file: fileMirrorFixtures,
+  vault: vaultMirrorFixtures,
+};

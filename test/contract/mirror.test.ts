@@ -13,7 +13,8 @@ describe.each(Object.values(MIRROR_FIXTURES).flat())("the mirror $name", ({ open
   });
   afterEach(() => opened.close());
 
-  const mirror = () => opened.connectMirror();
+  const mirror = () => opened.connectMirror("first");
+  const seen = () => opened.seen("first");
   const write = (value: string, over?: string) =>
     mirror().write(new Secret(value), over === undefined ? undefined : new Secret(over), signal);
 
@@ -38,15 +39,15 @@ describe.each(Object.values(MIRROR_FIXTURES).flat())("the mirror $name", ({ open
 
   it("reads the value that its readers get, and undefined only when there is none", async () => {
     expect(await mirror().read(signal)).toBeUndefined();
-    await opened.strangerWrites(stranger);
+    await opened.strangerWrites("first", stranger);
     expect((await mirror().read(signal))?.reveal()).toBe(stranger);
   });
 
   it("puts a secret in the place of nothing and of over, and back again", async () => {
     await write(one);
-    expect(await opened.seen()).toBe(one);
+    expect(await seen()).toBe(one);
     await write(two, one);
-    expect(await opened.seen()).toBe(two);
+    expect(await seen()).toBe(two);
     await write(one, two);
     expect((await mirror().read(signal))?.reveal()).toBe(one);
   });
@@ -60,12 +61,50 @@ describe.each(Object.values(MIRROR_FIXTURES).flat())("the mirror $name", ({ open
 
   it("refuses a stranger's value as foreign, and nothing where over should be, and changes nothing", async () => {
     expect((await refusal(write(two, one))).code).toBe("foreign");
-    expect(await opened.seen()).toBeUndefined();
-    await opened.strangerWrites(stranger);
+    expect(await seen()).toBeUndefined();
+    await opened.strangerWrites("first", stranger);
     const before = await opened.snapshot();
     for (const over of [one, undefined]) expect((await refusal(write(two, over))).code).toBe("foreign");
     expect(await opened.snapshot()).toEqual(before);
   });
+
+  it("loses nothing when two credentials write into one document at once", async () => {
+    const values = Array.from({ length: 6 }, (_, index) => `sk-canary-${index}`);
+    await Promise.all(
+      (["first", "second"] as const).map(async (cell) => {
+        let over: Secret | undefined;
+        for (const value of values.map((text) => new Secret(`${text}-${cell}`))) {
+          await opened.connectMirror(cell).write(value, over, signal);
+          over = value;
+        }
+      }),
+    );
+    expect([await opened.seen("first"), await opened.seen("second")]).toEqual(["sk-canary-5-first", "sk-canary-5-second"]);
+  });
+
+  it.each(["before", "after"] as const)(
+    "holds the old or the new value after a crash at any operation (%s it), and the next try leaves nothing behind",
+    async (when) => {
+      await write(one);
+      await write(two, one);
+      const whole = await opened.snapshot();
+      let points = 0;
+      for (let at = 1; ; at += 1) {
+        await write(one, two);
+        const old = await opened.snapshot();
+        const dying = opened.connectFailingMirror("first", at, when);
+        const error = await dying.mirror.write(new Secret(two), new Secret(one), signal).catch((reason: unknown) => reason);
+        if (!dying.failed()) break;
+        points += 1;
+        expect(error).toMatchObject({ code: "unavailable" });
+        expect([one, two]).toContain(await seen());
+        if (at === 1 && when === "before") expect(await opened.snapshot()).toEqual(old);
+        await write(two, one);
+        expect(await opened.snapshot()).toEqual(whole);
+      }
+      expect(points).toBeGreaterThan(2);
+    },
+  );
 
   it("honours an abort in every method, and changes nothing", async () => {
     const before = await opened.snapshot();

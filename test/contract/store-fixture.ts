@@ -25,8 +25,14 @@ export interface OpenStore {
   close(): Promise<void>;
 }
 
+type Stores = typeof STORES;
+/** The kinds of store that can be the one of a credential, or a mirror. */
+export type KindsWith<Role extends "connect" | "mirror"> = {
+  [Kind in keyof Stores]: Stores[Kind] extends { readonly [role in Role]: unknown } ? Kind : never;
+}[keyof Stores];
+
 /** A store without a fixture does not compile. */
-export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = {
+export const STORE_FIXTURES: Readonly<Record<KindsWith<"connect">, readonly StoreFixture[]>> = {
   file: fileFixtures,
   vault: vaultFixtures,
   "aws-secrets-manager": awsFixtures,

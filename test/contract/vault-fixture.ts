@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { vault } from "../../adapters/stores/vault.ts";
-import { AdapterError } from "../../src/contract/errors.ts";
-import type { Exchange } from "../../src/contract/http.ts";
-import type { World } from "../../src/contract/world.ts";
 import { type OpenBao, startOpenBao } from "../support/openbao.ts";
 import { testWorld } from "../support/world.ts";
+import { failingExchange } from "./failing.ts";
 import type { MirrorFixture, OpenMirror } from "./mirror-fixture.ts";
 import type { Cell, OpenStore, StoreFixture } from "./store-fixture.ts";
 
@@ -14,21 +12,12 @@ export const vaultFixtures: readonly StoreFixture[] = [
   { name: "vault (two fields of one path)", open: () => open(true) },
 ];
 
-export const vaultMirrorFixtures: readonly MirrorFixture[] = [{ name: "vault (a field of a path)", openMirror }];
-
-async function openMirror(): Promise<OpenMirror> {
-  const store = await open(true);
-  return {
-    ...store,
-    seen: () => store.seen("first"),
-    strangerWrites: (value) => store.strangerWrites("first", value),
-  };
-}
+export const vaultMirrorFixtures: readonly MirrorFixture[] = [{ name: "vault (two fields of one path)", openMirror: () => open(true) }];
 
 /** One server for all tests of a file; each has a mount of its own. It ends with the process. */
 let server: Promise<OpenBao> | undefined;
 
-async function open(shared: boolean): Promise<OpenStore & Pick<OpenMirror, "connectMirror">> {
+async function open(shared: boolean): Promise<OpenStore & OpenMirror> {
   server ??= startOpenBao();
   const bao = await server;
   const mount = randomUUID();
@@ -37,10 +26,7 @@ async function open(shared: boolean): Promise<OpenStore & Pick<OpenMirror, "conn
   const settings = vault.settings.parse({ url: bao.url, mount, auth: { token: { credential: "token" } } });
   const place = (cell: Cell) => (shared ? { path: "apps/both", field: cell } : { path: `apps/${cell}`, field: "key" });
   if (shared) await bao.call("POST", `${mount}/data/apps/both`, { data: { rest: { is: ["others'"] } } });
-  const connect = (cell: Cell, exchange: Exchange = world.exchange) => {
-    const its: World = exchange === world.exchange ? world : { ...world, exchange };
-    return vault.connect(settings, vault.place.parse(place(cell)), { credential: cell }, its);
-  };
+  const asked = (cell: Cell) => [settings, vault.place.parse(place(cell)), { credential: cell }] as const;
 
   async function fieldsOf(path: string): Promise<Record<string, unknown>> {
     const { body } = await bao.call("GET", `${mount}/data/${path}`);
@@ -60,11 +46,15 @@ async function open(shared: boolean): Promise<OpenStore & Pick<OpenMirror, "conn
   }
 
   return {
-    connect: (cell) => connect(cell),
-    connectMirror: () => vault.mirror(settings, vault.place.parse(place("first")), { credential: "first" }, world),
+    connect: (cell) => vault.connect(...asked(cell), world),
+    connectMirror: (cell) => vault.mirror(...asked(cell), world),
     connectFailing(cell, at, when) {
-      const { exchange, failed } = failing(world.exchange, at, when);
-      return { store: connect(cell, exchange), failed };
+      const { exchange, failed } = failingExchange(world.exchange, at, when);
+      return { store: vault.connect(...asked(cell), { ...world, exchange }), failed };
+    },
+    connectFailingMirror(cell, at, when) {
+      const { exchange, failed } = failingExchange(world.exchange, at, when);
+      return { mirror: vault.mirror(...asked(cell), { ...world, exchange }), failed };
     },
     async seen(cell) {
       const { path, field } = place(cell);
@@ -78,20 +68,6 @@ async function open(shared: boolean): Promise<OpenStore & Pick<OpenMirror, "conn
     async close() {
       await bao.call("DELETE", `sys/mounts/${mount}`);
       await world.close();
-    },
-  };
-}
-
-/** As if the process had died at its exchange number `at`: this one and all later ones throw. */
-function failing(real: Exchange, at: number, when: "before" | "after"): { exchange: Exchange; failed: () => boolean } {
-  let count = 0;
-  return {
-    failed: () => count >= at,
-    async exchange(request) {
-      count += 1;
-      if (count === at && when === "after") await real(request);
-      if (count >= at) throw new AdapterError("unavailable", `${request.action}: the process died here`);
-      return real(request);
     },
   };
 }

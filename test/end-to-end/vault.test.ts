@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
+import { randomFrom } from "../support/random.ts";
 import { VaultHost } from "./vault-host.ts";
 
 /** Give ROTATED_SEED to have the same moments again. */
@@ -63,14 +64,3 @@ describe("real OpenClaw, real any-llm gateway, key in real OpenBao", { timeout: 
     expect(written).not.toContain(String((await real.stored())["apiKey"]));
   });
 });
-
-/** mulberry32: the same numbers from 0 to 1 for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -1,12 +1,13 @@
 /**
  * A small program that calls an LLM vendor with a key that it reads from a file, as a stand-in for a real consumer:
  *
- *   node stand-in-consumer.ts serve --secret FILE [--field POINTER] --socket PATH --vendor URL [--model NAME]
+ *   node stand-in-consumer.ts serve --secret FILE [--field POINTER] | --variable NAME --socket PATH --vendor URL [--model NAME]
  *   node stand-in-consumer.ts reload --socket PATH       } what the consumer `command` runs:
  *   node stand-in-consumer.ts validate --socket PATH     } JSON on stdin, see adapters/consumers/command.ts
  *
  * `serve` prints `{"port": N}` when it is ready. There `POST /` makes one request to the vendor (200, or 502 when that
- * failed) and `GET /stats` counts them: `{"served": N, "failed": N}`. The key is read at start and at a reload, and never else.
+ * failed) and `GET /stats` counts them: `{"served": N, "failed": N}`. The key is read at start and at a reload, and never else;
+ * one in the environment stays what it was at the start.
  */
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -19,6 +20,7 @@ const { positionals, values } = parseArgs({
   options: {
     secret: { type: "string", default: "" },
     field: { type: "string", default: "" },
+    variable: { type: "string", default: "" },
     socket: { type: "string", default: "" },
     vendor: { type: "string", default: "" },
     model: { type: "string", default: "gpt-4o-mini" },
@@ -83,6 +85,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 }
 
 function readKey(): string {
+  if (values.variable !== "") return process.env[values.variable] ?? "";
   const content = readFileSync(values.secret, "utf8");
   if (values.field === "") return content.trimEnd();
   const found = values.field

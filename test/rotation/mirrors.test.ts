@@ -2,7 +2,7 @@ import { mkdirSync, renameSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { expectPromisesHold } from "../kill/invariants.ts";
 import type { RotationHost } from "../support/rotation-host.ts";
-import { ended, events, KEEP, until, view, withHost } from "./scenario.ts";
+import { ended, events, KEEP, oldKeyTouched, stuck, until, view, withHost } from "./scenario.ts";
 
 /** A credential whose key is copied to a file of its own and to a field of a shared one. */
 async function withMirrors(work: (host: RotationHost) => Promise<void>, first?: string): Promise<void> {
@@ -69,5 +69,62 @@ describe.concurrent("mirrors", () => {
       expect(await events(host, "intentMade")).toEqual([]);
       expect(shared(host)).toBe("sk-canary-of-somebody");
     }, "sk-canary-of-somebody"),
+  );
+
+  test("are written again on the way back", { timeout: 40_000 }, () =>
+    withMirrors(async (host) => {
+      host.startLoad();
+      const release = KEEP.drain(host);
+      const { id } = await host.rotate();
+      await host.reaches("drain");
+      expect(copies(host)).toEqual([host.stored(), host.stored()]);
+      expect(host.stored()).not.toBe(host.vendor.key.secret);
+      await host.host.client.call("cancel", { name: "main" });
+      await release();
+      const rotation = await ended(host, id);
+      expect(rotation).toMatchObject({ outcome: "cancelled", plan: "back" });
+      expect(copies(host)).toEqual([host.vendor.key.secret, host.vendor.key.secret]);
+      await expectPromisesHold(host, rotation, "adopted");
+    }),
+  );
+
+  test("one of which a person put the old key back into is written again before the old key dies", { timeout: 40_000 }, () =>
+    withMirrors(async (host) => {
+      host.startLoad();
+      const release = KEEP.drain(host);
+      const { id } = await host.rotate();
+      await host.reaches("drain");
+      host.host.write("copies/plain", host.vendor.key.secret);
+      await release();
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      expect(copies(host)).toEqual([host.stored(), host.stored()]);
+      const codes = (await events(host)).map(({ code }) => code);
+      expect(codes.filter((code) => code === "keyPromoted")).toHaveLength(2);
+      expect(codes.lastIndexOf("keyPromoted")).toBeLessThan(codes.indexOf("keyRevoked"));
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("one that a person changed in between stays as it is, and the old key lives until the person is done", { timeout: 40_000 }, () =>
+    withMirrors(async (host) => {
+      host.startLoad();
+      const release = KEEP.drain(host);
+      const { id } = await host.rotate();
+      await host.reaches("drain");
+      host.host.write("copies/shared.json", JSON.stringify({ other: "not ours", openai: { key: "sk-canary-of-somebody" } }));
+      await release();
+      expect(await stuck(host, id)).toEqual({
+        reason: "mirror local holds a value that is not ours",
+        hint: `empty it or put the value of ${host.vendor.key.id} back; it is tried again by itself`,
+      });
+      expect(shared(host)).toBe("sk-canary-of-somebody");
+      expect(oldKeyTouched(host)).toBe(false);
+      host.host.write("copies/shared.json", JSON.stringify({ other: "not ours", openai: {} }));
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      expect(copies(host)).toEqual([host.stored(), host.stored()]);
+      await expectPromisesHold(host, rotation, "made");
+    }),
   );
 });

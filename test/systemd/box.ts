@@ -37,6 +37,11 @@ export class Box {
     return spawned(TOOL, ["exec", this.#directory, ...command]);
   }
 
+  /** For a shell outside: what runs a command inside, before its arguments. */
+  command(name: string): string {
+    return `${TOOL} exec ${this.#directory} ${name}`;
+  }
+
   /** As {@link run}; throws unless it succeeds. Gives what it printed. */
   async must(...command: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...command);
@@ -91,16 +96,17 @@ export class Box {
   }
 }
 
-/** As `describe`, for tests that need a box. Where none can run they are skipped, and the reason is printed. */
-export function describeInBox(title: string, body: () => void): void {
-  const reason = whyNot();
+/** As `describe`, for tests that need a box, with these programs in it. Where none can run they are skipped, and the reason is printed. */
+export function describeInBox(title: string, body: () => void, programs: readonly string[] = []): void {
+  const missing = programs.find((program) => !existsSync(program));
+  const reason = whyNoBox() ?? (missing === undefined ? undefined : `no ${missing} is installed`);
   if (reason === undefined) return void describe(title, body);
   console.warn(`${title}: skipped: ${reason}`);
   describe.skip(`${title} (skipped: ${reason})`, body);
 }
 
 /** Why no box can run here; `undefined` when one can. */
-function whyNot(): string | undefined {
+export function whyNoBox(): string | undefined {
   if (process.getuid?.() !== 0) return "it needs root";
   if (!existsSync("/lib/systemd/systemd")) return "no systemd is installed";
   if (!["/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"].some(existsSync)) return "no cgroup v2 is mounted";

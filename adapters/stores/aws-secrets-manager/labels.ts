@@ -12,6 +12,9 @@ export function keepLabel(credential: string, version: string): string {
   return label.length <= MAX_LABEL_CHARACTERS ? label : `${OURS}${digest(label)}`;
 }
 
+/** The label of a copy that is under way. No version has a name with a dot. */
+export const copyLabel = (credential: string): string => keepLabel(credential, ".copy");
+
 export const isOurs = (label: string): boolean => label.startsWith(OURS);
 
 /** 64 characters that belong to one version and one text: AWS takes a token for another text as an error. */

@@ -8,24 +8,10 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
+import { type Document, DocumentError } from "../on-disk/document.ts";
 
-/** Why a text does not hold our value where it should. `code` is the store's answer; the text holds nothing of the content. */
-export class DocumentError extends Error {
-  override readonly name = "DocumentError";
-  readonly code: "foreign" | "misconfigured";
-
-  constructor(code: "foreign" | "misconfigured", message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/** How a file's text holds one value. An empty text, or an empty value, is none. */
-export interface Document {
-  get(text: string | undefined): string | undefined;
-  /** The text with `value` in its place, and every other byte as it was. */
-  set(text: string | undefined, value: string): string;
-}
+const STRICT = "make the file strict JSON, without comments";
+const STRING = "look at the file: rotated replaces only a string there";
 
 /** A file that holds the value and nothing else: read with or without one line end, written without. */
 export const plainDocument: Document = {
@@ -72,14 +58,14 @@ function parse(text: string): Node {
   const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
   const [first] = errors;
   if (first !== undefined)
-    throw new DocumentError("misconfigured", `not JSON: ${printParseErrorCode(first.error)} at ${position(text, first.offset)}`);
+    throw new DocumentError("misconfigured", `not JSON: ${printParseErrorCode(first.error)} at ${position(text, first.offset)}`, STRICT);
   try {
     JSON.parse(text);
   } catch {
     // Its message quotes the text, and the text holds secrets.
-    throw new DocumentError("misconfigured", "not JSON");
+    throw new DocumentError("misconfigured", "not JSON", STRICT);
   }
-  if (root === undefined) throw new DocumentError("misconfigured", "not JSON");
+  if (root === undefined) throw new DocumentError("misconfigured", "not JSON", STRICT);
   return root;
 }
 
@@ -98,7 +84,7 @@ function locate(root: Node, names: readonly string[], pointer: string): { path: 
     node = findNodeAtLocation(root, path);
   }
   if (node !== undefined && node.type !== "string")
-    throw new DocumentError("foreign", `the field ${pointer} holds no string but ${article(node)}`);
+    throw new DocumentError("foreign", `the field ${pointer} holds no string but ${article(node)}`, STRING);
   return { path, node };
 }
 
@@ -106,12 +92,13 @@ function refuse(parent: Node, name: string, where: string): void {
   const children = parent.children ?? [];
   if (parent.type === "array") {
     if (/^(0|[1-9]\d*)$/.test(name) && Number(name) < children.length) return;
-    throw new DocumentError("misconfigured", `the list at ${where} has no element "${name}"`);
+    throw new DocumentError("misconfigured", `the list at ${where} has no element "${name}"`, "set field to an element that is there");
   }
-  if (parent.type !== "object") throw new DocumentError("foreign", `at ${where} there is no object but ${article(parent)}`);
+  if (parent.type !== "object") throw new DocumentError("foreign", `at ${where} there is no object but ${article(parent)}`, STRING);
   // Parsers differ in which of two they take: we would write one and the consumer read the other.
   const same = children.filter((property) => property.children?.[0]?.value === name);
-  if (same.length > 1) throw new DocumentError("misconfigured", `the object at ${where} has the field "${name}" twice`);
+  if (same.length > 1)
+    throw new DocumentError("misconfigured", `the object at ${where} has the field "${name}" twice`, "remove one of the two");
 }
 
 function article({ type }: Node): string {
