@@ -20,9 +20,9 @@ const NOBODY = 0xffffffff;
 /** Who is at the other end. Call it when the connection is new: a closed socket has no peer. Throws when the kernel does not tell. */
 export function peerOf(socket: Socket): Peer {
   const fd = (socket as { _handle?: { fd?: number } })._handle?.fd;
-  if (fd === undefined || fd < 0) throw new Error("control socket: read the caller's identity: the connection is closed");
+  if (fd === undefined || fd < 0) throw new Error("read the caller's identity: the connection is closed");
   const [pid = 0, uid = NOBODY, gid = NOBODY] = socketOption(fd, SO_PEERCRED, 3);
-  if (uid === NOBODY) throw new Error("control socket: read the caller's identity: the kernel does not know it");
+  if (uid === NOBODY) throw new Error("read the caller's identity: the kernel does not know it");
   return { pid, uid, gids: [...new Set([gid, ...socketOption(fd, SO_PEERGROUPS, 64)])] };
 }
 
@@ -35,7 +35,7 @@ function socketOption(fd: number, option: number, room: number): readonly number
   }
   const needed = (length[0] ?? 0) / 4;
   if (errno() === ERANGE && needed > room) return socketOption(fd, option, needed);
-  throw new Error(`control socket: read the caller's identity: error ${errno()} of option ${option}`);
+  throw new Error(`read the caller's identity: error ${errno()} of option ${option}`);
 }
 
 /**
@@ -50,7 +50,8 @@ export function rightsOf(peer: Peer, control: { readonly act: readonly Caller[];
   return new Set(control.read.some((caller) => isCaller(peer, caller)) ? ["read"] : []);
 }
 
-function isCaller(peer: Peer, caller: Caller): boolean {
+/** Whether a rule of the configuration means this caller. */
+export function isCaller(peer: Peer, caller: Caller): boolean {
   if ("user" in caller) return peer.uid === idOf("/etc/passwd", caller.user);
   const gid = idOf("/etc/group", caller.group);
   return gid !== undefined && peer.gids.includes(gid);

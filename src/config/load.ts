@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { z } from "zod";
 import { type Checked, check, ownSettings, type Parsed, type ParsedCredential, type Parts, toSchedule } from "./check.ts";
 import type { Config, CredentialConfig, ProviderConfig } from "./config.ts";
@@ -103,6 +104,7 @@ function toConfig(parsed: Parsed, { warnings }: Checked, path: string, plugs: Pl
   return {
     stateDirectory,
     socket,
+    resolveSocket: parsed.resolveSocket ?? join(dirname(socket), "resolve.sock"),
     providers: mapValues(parsed.providers, (entry) => toProvider(entry, definitionOf(plugs.providers, entry.type))),
     stores: mapValues(parsed.stores, ({ type, ...settings }) => ({ type, definition: definitionOf(plugs.stores, type), settings })),
     consumers: mapValues(parsed.consumers, ({ type, acceptAnswered, ...settings }) => ({
@@ -135,6 +137,7 @@ function toCredential(credential: ParsedCredential, name: string): CredentialCon
     store: { use, place },
     mirrors: credential.mirrors.map(({ use: used, ...rest }) => ({ use: used, place: rest })),
     consumers: credential.consumers.map(({ use: used, ...settings }) => ({ use: used, settings })),
+    resolve: credential.resolve,
     schedule: toSchedule(credential),
     window: credential.window,
     overlapMs: credential.overlap,

@@ -23,11 +23,10 @@ export interface Names {
   readonly consumers: ReadonlyMap<string, unknown>;
 }
 
+const user = z.strictObject({ user: z.union([z.string().min(1), z.int().min(0)]).describe("a user, by name or number") });
+
 const caller = z.union(
-  [
-    z.strictObject({ user: z.union([z.string().min(1), z.int().min(0)]).describe("a user, by name or number") }),
-    z.strictObject({ group: z.union([z.string().min(1), z.int().min(0)]).describe("a group, by name or number") }),
-  ],
+  [user, z.strictObject({ group: z.union([z.string().min(1), z.int().min(0)]).describe("a group, by name or number") })],
   { error: "a caller is given as { user: NAME } or { group: NAME }" },
 );
 
@@ -66,6 +65,11 @@ export function fileSchema(plugs: Plugs, names?: Names) {
       .prefault("/var/lib/rotated")
       .describe("the daemon's own directory: database, HMAC key, device identities"),
     socket: absolutePath().prefault("/run/rotated/control.sock").describe("the control socket, which `rotatectl` talks to"),
+    resolveSocket: absolutePath()
+      .optional()
+      .describe(
+        "the socket of `rotatectl resolve`, there while a credential has `resolve`; `resolve.sock` beside the control socket if left out",
+      ),
     providers: z
       .record(name(), entry(plugs.providers, providerSettings))
       .prefault({})
@@ -178,6 +182,10 @@ function credential(plugs: Plugs, names: Names | undefined) {
       .array(use(plugs.consumers, names?.consumers, (consumer) => consumer.use))
       .min(1, "no consumer: nothing would show that a new key is in use, so no old key could be revoked")
       .describe("who uses it: `use` names one of `consumers`"),
+    resolve: z
+      .array(user)
+      .prefault([])
+      .describe("the accounts that get its current value by `rotatectl resolve`, such as the gateway's: `[{ user: alice }]`"),
     every: someLength()
       .optional()
       .describe("how long after the last finished rotation the next one begins; without `every` and `cron` only by hand"),

@@ -145,6 +145,7 @@ describe("a good file", () => {
       name: "prod",
       provider: "acme",
       mirrors: [],
+      resolve: [],
       store: { use: "local", place: { path: "/keys.json", field: "/acme" } },
       consumers: [{ use: "gateway", settings: { provider: "acme" } }],
       schedule: { every: 30 * DAY },
