@@ -98,6 +98,7 @@ describe("a good file", () => {
     expect(config).toEqual({
       stateDirectory: "/var/lib/rotated",
       socket: "/run/rotated/control.sock",
+      resolveSocket: "/run/rotated/resolve.sock",
       providers: {},
       stores: {},
       consumers: {},
