@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { accountId, nameOfUser } from "./accounts.ts";
 import type { Access } from "./api.ts";
 import type { Caller } from "./config/config.ts";
 import { errno, libc } from "./libc.ts";
@@ -52,8 +52,8 @@ export function rightsOf(peer: Peer, control: { readonly act: readonly Caller[];
 
 /** Whether a rule of the configuration means this caller. */
 export function isCaller(peer: Peer, caller: Caller): boolean {
-  if ("user" in caller) return peer.uid === idOf("/etc/passwd", caller.user);
-  const gid = idOf("/etc/group", caller.group);
+  if ("user" in caller) return peer.uid === accountId("user", caller.user);
+  const gid = accountId("group", caller.group);
   return gid !== undefined && peer.gids.includes(gid);
 }
 
@@ -65,22 +65,5 @@ export function actorOf(peer: Peer): string {
 
 /** The caller's user name, where /etc/passwd has one. */
 export function userName(peer: Peer): string | undefined {
-  return accounts("/etc/passwd").find((account) => account.id === peer.uid)?.name;
-}
-
-function idOf(file: string, account: string | number): number | undefined {
-  return typeof account === "number" ? account : accounts(file).find(({ name }) => name === account)?.id;
-}
-
-/** Both files begin their lines `name:x:id:`. They are small and may change at any time, so they are read anew. */
-function accounts(file: string): readonly { readonly name: string; readonly id: number }[] {
-  try {
-    const lines = readFileSync(file, "utf8").split("\n");
-    return lines.flatMap((line) => {
-      const [name, , id] = line.split(":");
-      return name !== undefined && id !== undefined && /^\d+$/.test(id) ? [{ name, id: Number(id) }] : [];
-    });
-  } catch {
-    return [];
-  }
+  return nameOfUser(peer.uid);
 }

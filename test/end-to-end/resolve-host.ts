@@ -52,6 +52,7 @@ export class ResolveHost {
             url: `ws://127.0.0.1:${port}`,
             token: Host.credential(h, "gateway"),
             admissionWindow: ADMISSION_WINDOW,
+            callTimeout: "45s",
           },
         },
         credentials: {
@@ -63,7 +64,16 @@ export class ResolveHost {
             every: "30d",
           },
         },
-        timing: { ...QUICK_TIMING, callTimeout: "5s", proveTimeout: "110s", reloadSettle: "10s", drainLimit: "3m", poll: "200ms" },
+        timing: {
+          ...QUICK_TIMING,
+          callTimeout: "10s",
+          proveTimeout: "110s",
+          reloadSettle: "20s",
+          drainLimit: "4m",
+          // A busy machine alone is nothing to call a person for.
+          tellAfter: "4m",
+          poll: "200ms",
+        },
       },
     }));
     const { SecretsManager } = await import("@aws-sdk/client-secrets-manager");
@@ -111,11 +121,7 @@ export class ResolveHost {
   }
 
   /** Reloads the gateway past the daemon, as an operator could; how it stands with its key then, and which one it has. */
-  async reloadGateway(): Promise<{
-    readonly state: string | undefined;
-    readonly reason: string | undefined;
-    readonly key: string | undefined;
-  }> {
+  async reloadGateway(): Promise<{ readonly degraded: string | undefined; readonly key: string | undefined }> {
     const world = await testWorld({ overrides: { stateDirectory: this.host.path("state") } });
     const setup = { name: "gateway", settings: settings.parse({ url: this.gateway.url }), use: use.parse({ provider: "openai" }), world };
     const signal = AbortSignal.timeout(30_000);
@@ -124,7 +130,7 @@ export class ResolveHost {
       await gateway.call("secrets.reload", {}, z.unknown());
       const degraded = await degradation(gateway, setup, signal);
       const [active] = await activeValues(gateway, ["models.providers.openai.apiKey"]);
-      return { state: degraded?.state, reason: degraded?.reason, key: active?.value.reveal() };
+      return { degraded: degraded?.cause, key: active?.value.reveal() };
     } finally {
       await world.close();
     }

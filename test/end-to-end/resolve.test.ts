@@ -4,7 +4,7 @@ import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
 import { ResolveHost } from "./resolve-host.ts";
 
-describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve", { timeout: 300_000 }, () => {
+describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve", { timeout: 480_000 }, () => {
   let real: ResolveHost;
   beforeAll(async () => {
     real = await ResolveHost.start();
@@ -13,7 +13,7 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, clients: 4, pauseMs: 50 });
+  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, clients: 2, pauseMs: 100 });
 
   test("the pre-flight has nothing against it", async () => {
     const { checked } = await real.host.client.call("check", {});
@@ -23,11 +23,11 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
   test("one key goes through all five steps under load, and no request fails", async () => {
     const users = load();
     const before = real.vendor.key;
-    const rotation = await real.host.settled(await real.rotate(crypto.randomUUID()), 240_000);
+    const rotation = await real.host.settled(await real.rotate(crypto.randomUUID()), 420_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
-    expect(users.served).toBeGreaterThan(20);
+    expect(users.served).toBeGreaterThan(10);
 
     const { events } = await real.host.client.call("history", { name: "main", limit: 200 });
     const at = (code: string) => events.find((event) => event.code === code)?.at ?? 0;
@@ -53,13 +53,13 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     // While nobody answers, somebody reloads the gateway: it must keep what it has.
     const served = users.served;
     const old = real.vendor.vendor.everyKey().find(({ id: keyId }) => keyId === serving);
-    expect(await real.reloadGateway()).toEqual({ state: "stale", reason: "secret provider failed", key: old?.secret });
-    await expect.poll(() => users.served, { timeout: 60_000 }).toBeGreaterThan(served + 8);
+    expect(await real.reloadGateway()).toEqual({ degraded: expect.stringContaining("(stale): secret provider failed"), key: old?.secret });
+    await expect.poll(() => users.served, { timeout: 60_000 }).toBeGreaterThan(served + 4);
     expect(users.failures).toEqual([]);
 
     await real.host.start();
     expect(await real.rotate(key), "the same request finds the same rotation").toBe(id);
-    const rotation = await real.host.settled(id, 240_000);
+    const rotation = await real.host.settled(id, 420_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(rotation.plan, "a gateway that could not read was no reason to turn round").toBe("routine");

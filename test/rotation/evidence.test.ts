@@ -132,6 +132,24 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
       await expectPromisesHold(host, rotation, "made");
     }),
   );
+
+  test(
+    "a file that was unreadable at the gateway's last reload, and no longer is: no reason to refuse a rotation",
+    { timeout: 40_000 },
+    () =>
+      withHost({}, async (host) => {
+        chmodSync(host.host.path("secrets.json"), 0o644);
+        await host.gateway.secrets.reload();
+        expect(host.gateway.secrets.degraded()).toHaveLength(1);
+        const { id } = await host.rotate();
+        expect(await ended(host, id), "it is unreadable still").toMatchObject({ outcome: "failed", step: "preflight" });
+        chmodSync(host.host.path("secrets.json"), 0o600);
+        expect(host.gateway.secrets.degraded()).toHaveLength(1);
+        const again = await ended(host, (await host.rotate()).id);
+        expect(again).toMatchObject({ outcome: "done", plan: "routine" });
+        await expectPromisesHold(host, again, "made");
+      }),
+  );
 });
 
 /** What shadows the new key shadows the old one, too: the rotation turns back, and waits there for a person. */
