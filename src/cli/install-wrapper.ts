@@ -60,10 +60,16 @@ async function mustBeOurWay(directory: string): Promise<void> {
   }
 }
 
-/** It runs with an empty environment. The launcher finds the Node of the package, also after an upgrade. */
+/** It runs with an empty environment, or with what passEnv lets through. The launcher finds the Node of the package, also after an upgrade. */
 function wrapper(socket: string): string {
   const launcher = fileURLToPath(packageFile("bin/rotatectl"));
-  return ["#!/bin/sh", MARK, `exec ${quoted(launcher)} --socket ${quoted(socket)} resolve`, ""].join("\n");
+  return [
+    "#!/bin/sh",
+    MARK,
+    "export PATH=/usr/local/bin:/usr/bin:/bin",
+    `exec ${quoted(launcher)} --socket ${quoted(socket)} resolve`,
+    "",
+  ].join("\n");
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

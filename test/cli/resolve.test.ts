@@ -99,7 +99,7 @@ describe("rotatectl resolve --install", () => {
       values: { main: "sk-canary-main" },
       errors: { other: { code: "NOT_FOUND" } },
     });
-    expect(await runExec(provider, "rotated", [], {})).toEqual({ values: {}, errors: {} });
+    expect(await runExec({ ...provider, passEnv: ["PATH"] }, "rotated", [], { PATH: "" })).toEqual({ values: {}, errors: {} });
     await server.server.close();
     await expect(runExec(provider, "rotated", ["main"], {})).rejects.toThrow("exited with code 1");
   });
