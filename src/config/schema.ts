@@ -23,12 +23,10 @@ export interface Names {
   readonly consumers: ReadonlyMap<string, unknown>;
 }
 
-const user = z.strictObject({ user: z.union([z.string().min(1), z.int().min(0)]).describe("a user, by name or number") });
-
-const caller = z.union(
-  [user, z.strictObject({ group: z.union([z.string().min(1), z.int().min(0)]).describe("a group, by name or number") })],
-  { error: "a caller is given as { user: NAME } or { group: NAME }" },
-);
+const account = (error: string) => z.union([z.string().min(1), z.int().min(0)], { error }).describe(error);
+const user = z.strictObject({ user: account("a user, by name or number") });
+const group = z.strictObject({ group: account("a group, by name or number") });
+const caller = z.union([user, group], { error: "a caller is given as { user: NAME } or { group: NAME }" });
 
 const control = z.strictObject({
   act: z.array(caller).prefault([]).describe("who may read and act; while both lists are empty: root and the account of the daemon"),

@@ -23,3 +23,6 @@ export interface ResolveError {
   readonly code: "NOT_FOUND" | "UNAVAILABLE";
   readonly message: string;
 }
+
+/** What OpenClaw takes as the id of an exec reference: every name that a credential can have, and more. */
+export const OPENCLAW_ID = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,255}$/;

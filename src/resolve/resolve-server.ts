@@ -7,7 +7,7 @@ import { actorOf, type Peer } from "../peer.ts";
 import { readBody } from "../routes.ts";
 import { describeError, reply, replyError, startUnixServer, type UnixServer } from "../unix-server.ts";
 import { makeLimiter } from "./limiter.ts";
-import { RESOLVE, type ResolveReply } from "./protocol.ts";
+import { OPENCLAW_ID, RESOLVE, type ResolveReply } from "./protocol.ts";
 import type { Resolve } from "./resolving.ts";
 
 export interface ResolveServerOptions {
@@ -18,8 +18,8 @@ export interface ResolveServerOptions {
   readonly log: Logger;
 }
 
-/** The grammar of OpenClaw for an id of an exec reference. It also keeps what is logged printable and short. */
-const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,255}$/, "not an id that OpenClaw would send");
+/** The grammar also keeps what is logged printable and short. */
+const id = z.string().regex(OPENCLAW_ID, "not an id that OpenClaw would send");
 const request = z.object({
   protocolVersion: z.literal(1, "this rotated speaks version 1 of the protocol"),
   ids: z.array(id).max(RESOLVE.mostIds),

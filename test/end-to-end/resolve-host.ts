@@ -81,10 +81,8 @@ export class ResolveHost {
     await direct.createSecret({ Name: SECRET, SecretString: JSON.stringify({ openai: { apiKey: vendor.key.secret }, note: "not ours" }) });
 
     mkdirSync(host.path("openclaw"), { mode: 0o700 });
-    const wrapper = host.path("openclaw/rotated-resolve");
-    const installed = await rotatectl("", "--socket", host.path("openclaw/resolve.sock"), "resolve", "--install", wrapper);
-    if (installed.code !== 0) throw new Error(installed.stderr);
-    const gateway = await makeRealGateway(openclawConfig(vendor.url, port, JSON.parse(installed.stdout)), host.path("openclaw"));
+    const pasted = await installWrapper(host);
+    const gateway = await makeRealGateway(openclawConfig(vendor.url, port, pasted), host.path("openclaw"));
     const made = new ResolveHost(host, vendor, gateway, aws, async () => {
       const { SecretString = "{}" } = await direct.getSecretValue({ SecretId: SECRET });
       return JSON.parse(SecretString);
@@ -136,6 +134,15 @@ export class ResolveHost {
     }
   }
 
+  /** The program that the gateway runs for its key. */
+  get wrapper(): string {
+    return wrapperOf(this.host);
+  }
+
+  async installWrapper(): Promise<void> {
+    await installWrapper(this.host);
+  }
+
   /** Every key that works at the vendor. */
   liveKeys() {
     return this.vendor.vendor.everyKey().filter(({ deletedAt }) => deletedAt === null);
@@ -147,6 +154,22 @@ export class ResolveHost {
     await this.host.remove();
     await Promise.all([this.vendor.close(), this.#aws.close()]);
   }
+}
+
+const wrapperOf = (host: Host) => host.path("openclaw/rotated-resolve");
+
+/** What the operator does as the account of the gateway, and gets to paste. */
+async function installWrapper(host: Host): Promise<Pasted> {
+  const { code, stdout, stderr } = await rotatectl(
+    "",
+    "--socket",
+    host.path("openclaw/resolve.sock"),
+    "resolve",
+    "--install",
+    wrapperOf(host),
+  );
+  if (code !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
 }
 
 interface Pasted {

@@ -1,3 +1,4 @@
+import { chmod, chown, rename, rm, symlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../support/load.ts";
@@ -66,6 +67,27 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     expect(users.failures).toEqual([]);
     expect(real.liveKeys().map(({ id: keyId }) => keyId)).toEqual([rotation.target]);
   });
+
+  const root = process.getuid?.() === 0;
+  const wrong: Readonly<Record<string, (wrapper: string) => Promise<void>>> = {
+    "a link in its place": async (wrapper) => {
+      await rename(wrapper, `${wrapper}.real`);
+      await symlink(`${wrapper}.real`, wrapper);
+    },
+    "a mode that lets others write it": (wrapper) => chmod(wrapper, 0o770),
+    ...(root && { "another owner": (wrapper: string) => chown(wrapper, 4242, 4242) }),
+  };
+  test.each(Object.entries(wrong))(
+    "the real gateway refuses the wrapper with %s, as the double does, and keeps the value",
+    async (_, spoil) => {
+      const { secret } = real.liveKeys()[0] ?? {};
+      await spoil(real.wrapper);
+      expect(await real.reloadGateway()).toEqual({ degraded: expect.stringContaining("(stale): secret provider failed"), key: secret });
+      await rm(real.wrapper);
+      await real.installWrapper();
+      expect(await real.reloadGateway()).toEqual({ degraded: undefined, key: secret });
+    },
+  );
 
   test("no secret is in the log, nor in what the gateway printed", () => {
     for (const { secret } of real.vendor.vendor.everyKey()) {

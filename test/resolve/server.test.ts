@@ -1,8 +1,10 @@
 import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
+import { NAME } from "../../src/config/pieces.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
+import { OPENCLAW_ID } from "../../src/resolve/protocol.ts";
 import { openBench } from "./bench.ts";
 
 const me = [{ user: process.getuid?.() ?? 0 }];
@@ -77,6 +79,13 @@ describe("a request of OpenClaw", () => {
     expect(rest.at(-1).refused).toHaveLength(10);
     expect(bench.logged.join("")).not.toContain("canary");
   });
+});
+
+test("every name that a credential can have is an id for OpenClaw", () => {
+  const letters = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+  const names = letters.flatMap((letter) => [letter, `a${letter}`, `a${letter.repeat(47)}`]).filter((name) => NAME.test(name));
+  expect(names.length).toBeGreaterThan(100);
+  expect(names.filter((name) => !OPENCLAW_ID.test(name))).toEqual([]);
 });
 
 describe("the resolve socket", () => {
