@@ -1,14 +1,16 @@
 import { lstat, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { errnoOf } from "../contract/file-errors.ts";
 import { packageFile } from "../version.ts";
 import { realFiles } from "../world/files.ts";
 import { UsageError } from "./cli.ts";
 import type { Io } from "./io.ts";
 
 const MARK = "# Written by rotatectl resolve --install, which also replaces it.";
-/** Openclaw's name for the provider, in what is to be pasted. */
+/** What OpenClaw calls the source; an operator may take another name. */
 const PROVIDER = "rotated";
+const OTHER_ACCOUNT = "run it as the account that the gateway runs as: sudo -u ACCOUNT rotatectl resolve --install PATH";
 
 /**
  * Writes the program that OpenClaw runs to get secrets, and prints what belongs into openclaw.json. OpenClaw takes a plain file
@@ -19,13 +21,15 @@ export async function installWrapper(io: Io, path: string, socket: string): Prom
   if (!isAbsolute(socket))
     throw new UsageError(`${socket} is not an absolute path`, "OpenClaw calls the program from a directory of its own");
   await mustBeFree(path);
-  await realFiles.replace(path, wrapper(socket), { mode: 0o700 });
-  io.err(`wrote ${path}; merge this into openclaw.json, with the name under models.providers and the name of the credential:`);
+  await realFiles.replace(path, wrapper(socket), { mode: 0o700 }).catch((cause: unknown) => {
+    throw new UsageError(`${path} cannot be written: ${errnoOf(cause) ?? "unknown error"}`, OTHER_ACCOUNT);
+  });
+  io.err(
+    `wrote ${path}; merge this into openclaw.json, with your names for openai (under models.providers) and prod-openai (the credential):`,
+  );
   io.out(JSON.stringify(openclawJson(path), undefined, 2));
   if (uid() === 0)
-    io.err(
-      "rotatectl: warning: the file belongs to root, and only a gateway that runs as root takes it; else: sudo -u ACCOUNT rotatectl …",
-    );
+    io.err(`rotatectl: warning: the file belongs to root, and only a gateway that runs as root takes it; else ${OTHER_ACCOUNT}`);
 }
 
 const uid = () => process.geteuid?.() ?? -1;
@@ -43,8 +47,6 @@ async function mustBeFree(path: string): Promise<void> {
   const text = await realFiles.read(path).catch(() => undefined);
   if (text?.includes(MARK) !== true) throw new UsageError(`${path} is there and was not written by rotatectl`, cure);
 }
-
-const OTHER_ACCOUNT = "run it as the account that the gateway runs as: sudo -u ACCOUNT rotatectl resolve --install PATH";
 
 /** Whoever can change a directory on the way could put another program there, and be given secrets. */
 async function mustBeOurWay(directory: string): Promise<void> {

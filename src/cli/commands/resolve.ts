@@ -5,7 +5,8 @@ import { send, Unreachable } from "../client.ts";
 
 const DEFAULT_SOCKET = "/run/rotated/resolve.sock";
 const NOTE = `OpenClaw calls it: an exec provider's request on stdin, the values on stdout. What could not be given is told on stderr.
-Each account gets the credentials whose 'resolve' names it. --socket is that of the daemon's 'resolveSocket' (default: ${DEFAULT_SOCKET}).`;
+Each account gets the credentials whose 'resolve' names it. --socket is that of the daemon's 'resolveSocket' (default: ${DEFAULT_SOCKET}).
+Exit code 0 when the daemon answered, also where it did not give everything.`;
 const BY_HAND = `echo '{"protocolVersion":1,"ids":["prod-openai"]}' | rotatectl resolve`;
 
 export function define(command: Command, cli: Cli): void {
@@ -27,7 +28,7 @@ async function resolve({ io }: Cli, socket: string): Promise<void> {
   }
   const { method, path, readTimeoutMs } = RESOLVE;
   const reply = await send(socket, { method, path, body: request, timeoutMs: readTimeoutMs + 500 }).catch((error: unknown) => {
-    throw error instanceof Unreachable && error.unsent ? new Unreachable(error.message, NOBODY_THERE, true) : error;
+    throw error instanceof Unreachable ? new Unreachable(error.message, error.unsent ? NOBODY_THERE : BROKE_OFF, error.unsent) : error;
   });
   io.out(JSON.stringify(reply));
   for (const [id, { message }] of Object.entries((reply as ResolveReply).errors)) io.err(`rotatectl: warning: ${id}: ${message}`);
@@ -35,3 +36,4 @@ async function resolve({ io }: Cli, socket: string): Promise<void> {
 
 const NOBODY_THERE =
   "systemctl status rotated; it listens there while a credential of its configuration has `resolve`; another socket is given with --socket";
+const BROKE_OFF = "ask again; the daemon's log may say more: journalctl -u rotated";
