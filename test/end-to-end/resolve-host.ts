@@ -121,8 +121,13 @@ export class ResolveHost {
   /** Reloads the gateway past the daemon, as an operator could; how it stands with its key then, and which one it has. */
   async reloadGateway(): Promise<{ readonly degraded: string | undefined; readonly key: string | undefined }> {
     const world = await testWorld({ overrides: { stateDirectory: this.host.path("state") } });
-    const setup = { name: "gateway", settings: settings.parse({ url: this.gateway.url }), use: use.parse({ provider: "openai" }), world };
-    const signal = AbortSignal.timeout(30_000);
+    const setup = {
+      name: "gateway",
+      settings: settings.parse({ url: this.gateway.url, callTimeout: "60s" }),
+      use: use.parse({ provider: "openai" }),
+      world,
+    };
+    const signal = AbortSignal.timeout(120_000);
     try {
       using gateway = await openGateway(setup, signal);
       await gateway.call("secrets.reload", {}, z.unknown());
