@@ -8,19 +8,25 @@ import { RotationHost } from "../test/support/rotation-host.ts";
 
 const MIGRATIONS = new URL("../migrations/", import.meta.url);
 
-/** A host with one credential that rotates against the fakes, and so many more that have a key and a schedule and wait. */
-export async function hostWith(credentials: number, timing: object = {}): Promise<RotationHost> {
+/**
+ * A host with one credential that rotates against the fakes, and so many more that have a key and a schedule and wait; this account
+ * is granted the first `granted` of these.
+ */
+export async function hostWith(credentials: number, timing: object = {}, granted = 0): Promise<RotationHost> {
   const made = await RotationHost.make({ timing });
   const config = made.config(made.gateway.url, { timing });
   const names = Array.from({ length: credentials - 1 }, (_, index) => `waiting-${index}`);
-  const waiting = names.map((name) => [
+  const waiting = names.map((name, index) => [
     name,
     {
       ...config.credentials.main,
       store: { use: "local", path: made.host.path("secrets.json"), field: `/openai/${name}` },
+      resolve: index < granted ? [{ user: process.getuid?.() }] : [],
     },
   ]);
   made.host.configure({ ...config, credentials: { ...config.credentials, ...Object.fromEntries(waiting) } });
+  const values = Object.fromEntries(names.map((name) => [name, `sk-canary-${name}`]));
+  made.host.write("secrets.json", JSON.stringify({ openai: { apiKey: made.vendor.key.secret, ...values } }));
   seed(made.host, names);
   return made;
 }

@@ -13,6 +13,7 @@ export function instantConfig(names: readonly string[], stateDirectory: string):
   return {
     stateDirectory,
     socket: "",
+    resolveSocket: "",
     providers: {
       vendor: {
         type: "instant",
@@ -72,6 +73,7 @@ function credential(name: string): CredentialConfig {
     provider: "vendor",
     store: { use: "local", place: {} },
     mirrors: [],
+    resolve: [],
     consumers: [{ use: "program", settings: {} }],
     schedule: undefined,
     window: undefined,

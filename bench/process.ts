@@ -6,9 +6,15 @@ import { fileURLToPath } from "node:url";
 export const BIN = fileURLToPath(new URL("../bin/", import.meta.url));
 
 /** Runs a program to its end; milliseconds from before it is started until it is gone. */
-export async function timeOf(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+export async function timeOf(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  stdin = "",
+): Promise<number> {
   const from = performance.now();
-  const child = spawn(command, args, { stdio: ["ignore", "ignore", "ignore"], env: { PATH: process.env["PATH"] ?? "", ...env } });
+  const child = spawn(command, args, { stdio: ["pipe", "ignore", "ignore"], env: { PATH: process.env["PATH"] ?? "", ...env } });
+  child.stdin.on("error", () => undefined).end(stdin); // most programs read nothing
   const [code] = await once(child, "exit");
   const ms = performance.now() - from;
   if (code !== 0) throw new Error(`${command} ${args.join(" ")}: exit ${code}`);

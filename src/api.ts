@@ -295,6 +295,7 @@ export const ERRORS = {
   /** What is asked does not go together with how things stand. */
   conflict:          { status: 409 },
   tooLarge:          { status: 413 },
+  tooMany:           { status: 429 },
   internal:          { status: 500 },
   /** A vendor, store or consumer refused or did not answer. */
   outside:           { status: 502 },

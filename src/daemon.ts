@@ -7,6 +7,9 @@ import type { Logger } from "./log.ts";
 import type { Rotation } from "./model.ts";
 import type { Notify } from "./notify.ts";
 import { connectPlugs } from "./plugs.ts";
+import { makeDoor } from "./resolve/door.ts";
+import { startResolveServer } from "./resolve/resolve-server.ts";
+import { resolving } from "./resolve/resolving.ts";
 import { createEngine } from "./rotation/engine.ts";
 import { randomName } from "./rotation/labels.ts";
 import type { Plugs } from "./rotation/parts.ts";
@@ -86,6 +89,14 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     },
   );
 
+  const resolve = resolving({ config: () => config, plugs: () => plugs, clock, log });
+  const door = makeDoor(() => startResolveServer({ path: config.resolveSocket, resolve, clock, log }));
+  await door.adjust(config).catch(async (error: unknown) => {
+    await server.close();
+    db.close();
+    throw error;
+  });
+
   const every = notify.watchdogEveryMs;
   const watchdog =
     every === undefined ? undefined : setInterval(() => engine.healthy() && scheduler.healthy() && notify.watchdog(), every / 2);
@@ -112,17 +123,19 @@ export async function startDaemon(first: { config: Config; configPath: string; l
 
   return {
     async reconfigure(next) {
-      if (next.stateDirectory !== config.stateDirectory || next.socket !== config.socket) {
-        log.warn({}, "stateDirectory and socket are taken over at the next start only");
-        next = { ...next, stateDirectory: config.stateDirectory, socket: config.socket };
+      const { stateDirectory, socket, resolveSocket } = config;
+      if (next.stateDirectory !== stateDirectory || next.socket !== socket || next.resolveSocket !== resolveSocket) {
+        log.warn({}, "stateDirectory, socket and resolveSocket are taken over at the next start only");
+        next = { ...next, stateDirectory, socket, resolveSocket };
       }
       for (const name of Object.keys(next.credentials)) ledger.know(name);
-      const before = config;
+      const before = { config, plugs };
       config = next;
       try {
         plugs = connect();
+        await door.adjust(config);
       } catch (error) {
-        config = before;
+        ({ config, plugs } = before);
         throw error;
       }
       configLoadedAt = clock.now();
@@ -133,7 +146,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     async stop() {
       clearInterval(watchdog);
       scheduler.stop();
-      await Promise.all([server.close(), engine.stop()]);
+      await Promise.all([server.close(), door.close(), engine.stop()]);
       db.close();
     },
   };

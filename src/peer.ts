@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { accountId, nameOfUser } from "./accounts.ts";
 import type { Access } from "./api.ts";
 import type { Caller } from "./config/config.ts";
 import { errno, libc } from "./libc.ts";
@@ -20,9 +20,9 @@ const NOBODY = 0xffffffff;
 /** Who is at the other end. Call it when the connection is new: a closed socket has no peer. Throws when the kernel does not tell. */
 export function peerOf(socket: Socket): Peer {
   const fd = (socket as { _handle?: { fd?: number } })._handle?.fd;
-  if (fd === undefined || fd < 0) throw new Error("control socket: read the caller's identity: the connection is closed");
+  if (fd === undefined || fd < 0) throw new Error("read the caller's identity: the connection is closed");
   const [pid = 0, uid = NOBODY, gid = NOBODY] = socketOption(fd, SO_PEERCRED, 3);
-  if (uid === NOBODY) throw new Error("control socket: read the caller's identity: the kernel does not know it");
+  if (uid === NOBODY) throw new Error("read the caller's identity: the kernel does not know it");
   return { pid, uid, gids: [...new Set([gid, ...socketOption(fd, SO_PEERGROUPS, 64)])] };
 }
 
@@ -35,7 +35,7 @@ function socketOption(fd: number, option: number, room: number): readonly number
   }
   const needed = (length[0] ?? 0) / 4;
   if (errno() === ERANGE && needed > room) return socketOption(fd, option, needed);
-  throw new Error(`control socket: read the caller's identity: error ${errno()} of option ${option}`);
+  throw new Error(`read the caller's identity: error ${errno()} of option ${option}`);
 }
 
 /**
@@ -50,9 +50,10 @@ export function rightsOf(peer: Peer, control: { readonly act: readonly Caller[];
   return new Set(control.read.some((caller) => isCaller(peer, caller)) ? ["read"] : []);
 }
 
-function isCaller(peer: Peer, caller: Caller): boolean {
-  if ("user" in caller) return peer.uid === idOf("/etc/passwd", caller.user);
-  const gid = idOf("/etc/group", caller.group);
+/** Whether a rule of the configuration means this caller. */
+export function isCaller(peer: Peer, caller: Caller): boolean {
+  if ("user" in caller) return peer.uid === accountId("user", caller.user);
+  const gid = accountId("group", caller.group);
   return gid !== undefined && peer.gids.includes(gid);
 }
 
@@ -64,22 +65,5 @@ export function actorOf(peer: Peer): string {
 
 /** The caller's user name, where /etc/passwd has one. */
 export function userName(peer: Peer): string | undefined {
-  return accounts("/etc/passwd").find((account) => account.id === peer.uid)?.name;
-}
-
-function idOf(file: string, account: string | number): number | undefined {
-  return typeof account === "number" ? account : accounts(file).find(({ name }) => name === account)?.id;
-}
-
-/** Both files begin their lines `name:x:id:`. They are small and may change at any time, so they are read anew. */
-function accounts(file: string): readonly { readonly name: string; readonly id: number }[] {
-  try {
-    const lines = readFileSync(file, "utf8").split("\n");
-    return lines.flatMap((line) => {
-      const [name, , id] = line.split(":");
-      return name !== undefined && id !== undefined && /^\d+$/.test(id) ? [{ name, id: Number(id) }] : [];
-    });
-  } catch {
-    return [];
-  }
+  return nameOfUser(peer.uid);
 }

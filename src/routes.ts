@@ -59,13 +59,14 @@ export async function readRequest(operation: Operation, request: IncomingMessage
   throw new ControlError("invalid", `${operation}: ${problems.join("; ")}`);
 }
 
-async function readBody(request: IncomingMessage): Promise<object> {
+/** The JSON object in the body; an empty one where there is none. Throws `invalid` or `tooLarge`. */
+export async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Promise<object> {
   const chunks: Buffer[] = [];
   let size = 0;
   // Leaving the loop must not destroy the connection: the refusal is still to be sent.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > BODY_LIMIT) throw new ControlError("tooLarge", `the body is larger than ${BODY_LIMIT} bytes`);
+    if (size > limit) throw new ControlError("tooLarge", `the body is larger than ${limit} bytes`);
     chunks.push(chunk);
   }
   if (size === 0) return {};

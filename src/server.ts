@@ -1,16 +1,10 @@
-import { once } from "node:events";
-import { lstat, unlink } from "node:fs/promises";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { connect, type Socket } from "node:net";
-import { type Access, type Ask, type Control, ControlError, ERRORS, type ErrorBody, type Operation, type Route } from "./api.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Access, type Ask, type Control, ControlError, type Operation, type Route } from "./api.ts";
 import type { Config } from "./config/config.ts";
-import { AdapterError } from "./contract/errors.ts";
 import type { Logger } from "./log.ts";
-import { actorOf, type Peer, peerOf, rightsOf, userName } from "./peer.ts";
+import { actorOf, type Peer, rightsOf, userName } from "./peer.ts";
 import { findRoute, readRequest } from "./routes.ts";
-
-// `import … from "node:http"` reads its lazy getters, which load undici: 13 MiB and 30 ms (nodejs/node#59686).
-const http = process.getBuiltinModule("node:http");
+import { describeError, reply, replyError, startUnixServer, type UnixServer } from "./unix-server.ts";
 
 export interface ServerOptions {
   /** Where the socket is made; its directory must exist. */
@@ -21,70 +15,21 @@ export interface ServerOptions {
   readonly log: Logger;
 }
 
-export interface ControlServer {
-  /** Takes no more requests, ends those that wait for news, gives the others `graceMs`, and removes the socket. */
-  close(graceMs?: number): Promise<void>;
-}
+export type ControlServer = UnixServer;
 
 /**
  * Serves {@link Control} on a Unix socket of mode 0660. Each caller is known by the kernel's word for it, not by its own.
  * Throws when another process answers on the socket; one that nobody answers on is replaced.
  */
-export async function startServer(options: ServerOptions): Promise<ControlServer> {
-  await removeStale(options.path);
-  const peers = new WeakMap<Socket, Peer>();
-  const closing = new AbortController();
-  const server = http.createServer(
-    { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2500 },
-    (request, response) => answer(request, response, peers.get(request.socket), closing.signal, options),
-  );
-  server.maxConnections = 256;
-  server.on("connection", (socket) => {
-    try {
-      peers.set(socket, peerOf(socket));
-    } catch (err) {
-      options.log.warn({ err }, "caller without an identity");
-      socket.destroy();
-    }
+export function startServer(options: ServerOptions): Promise<ControlServer> {
+  return startUnixServer({
+    name: "control socket",
+    path: options.path,
+    mode: 0o660,
+    maxConnections: 256,
+    log: options.log,
+    answer: (request, response, peer, closing) => answer(request, response, peer, closing, options),
   });
-  await listen(server, options.path);
-  return {
-    close: async (graceMs = 2000) => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      closing.abort(new ControlError("unavailable", "the daemon is stopping", "ask again in a moment"));
-      server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-      await closed;
-      clearTimeout(timer);
-    },
-  };
-}
-
-/** `bind` happens inside `listen()`: with this mask the socket never has another mode. */
-async function listen(server: Server, path: string): Promise<void> {
-  const listening = Promise.withResolvers<void>();
-  server.once("listening", listening.resolve);
-  server.once("error", listening.reject);
-  const mask = process.umask(0o117);
-  server.listen(path);
-  process.umask(mask);
-  await listening.promise.catch((cause: Error) => {
-    throw new Error(`control socket: listen on ${path}: ${cause.message}`, { cause });
-  });
-}
-
-async function removeStale(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new Error(`control socket: ${path} is there and is no socket`);
-  const socket = connect(path);
-  const answered = await once(socket, "connect").then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== "ECONNREFUSED",
-  );
-  socket.destroy();
-  if (answered) throw new Error(`control socket: another process answers on ${path}`);
-  await unlink(path);
 }
 
 async function answer(
@@ -105,11 +50,11 @@ async function answer(
     if (closing.aborted) throw closing.reason;
     if (response.closed) return;
     const ask: Ask = { actor: actorOf(peer), ...(key !== undefined && { idempotencyKey: key }), signal: until(route, response, closing) };
-    reply(response, 200, await within(ask.signal, run(options.control, operation, asked, ask)));
+    reply(response, await within(ask.signal, run(options.control, operation, asked, ask)));
   } catch (error) {
-    const body = describe(error);
+    const body = describeError(error);
     if (body.code === "internal") log.error({ err: error }, "request failed");
-    reply(response, ERRORS[body.code].status, { error: body });
+    replyError(response, body);
   }
   log.debug({ status: response.statusCode, durationMs: Math.round(performance.now() - since) }, "request");
 }
@@ -162,17 +107,4 @@ async function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   }
-}
-
-function describe(error: unknown): ErrorBody {
-  if (error instanceof ControlError) return { code: error.code, message: error.message, hint: error.hint };
-  if (error instanceof AdapterError) return { code: "outside", message: error.message, hint: error.hint };
-  return { code: "internal", message: "a fault in the daemon", hint: "the daemon's log says which: journalctl -u rotated" };
-}
-
-function reply(response: ServerResponse, status: number, body: unknown): void {
-  if (response.destroyed) return;
-  const text = `${JSON.stringify(body)}\n`;
-  const hangUp = status === 413 || status === 503 ? { connection: "close" } : {};
-  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...hangUp }).end(text);
 }

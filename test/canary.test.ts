@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { reload } from "./bad-input/daemon.ts";
 import { GATEWAY_TOKEN } from "./support/openclaw.ts";
-import { rotatectl } from "./support/rotatectl.ts";
+import { resolve, rotatectl } from "./support/rotatectl.ts";
 import { RotationHost } from "./support/rotation-host.ts";
 
 let host: RotationHost;
@@ -63,7 +63,7 @@ test("the search itself finds a secret in each form", () => {
 test("no secret is anywhere but in the store: after everything that can go wrong, at the most talkative level", {
   timeout: 90_000,
 }, async () => {
-  host = await RotationHost.start();
+  host = await RotationHost.start({ credential: { resolve: [{ user: process.getuid?.() }] } });
   const outputs: string[] = [];
   const ctl = async (...args: string[]) => {
     const ran = await rotatectl(host.host.socket, ...args);
@@ -135,6 +135,15 @@ test("no secret is anywhere but in the store: after everything that can go wrong
     ["rotate", "main", "--now", "--wait"],
   ])
     await ctl(...command);
+  host.host.write("secrets.json", JSON.stringify({ note: "not ours", openai: { apiKey: stored } }));
+
+  // Handed out to whom it is granted, and a store that cannot be read when it is asked for: stdout is the one place for a value.
+  const given = await resolve(host.host.path("resolve.sock"), "main", "another");
+  expect(JSON.parse(given.stdout).values).toEqual({ main: stored });
+  host.host.write("secrets.json", `{"openai":{"apiKey":${JSON.stringify(stored)}`);
+  const broken = await resolve(host.host.path("resolve.sock"), "main");
+  expect(JSON.parse(broken.stdout)).toMatchObject({ values: {}, errors: { main: { code: "UNAVAILABLE" } } });
+  outputs.push(given.stderr, broken.stderr, broken.stdout);
   host.host.write("secrets.json", JSON.stringify({ note: "not ours", openai: { apiKey: stored } }));
 
   // A way back, and a crash in the middle.

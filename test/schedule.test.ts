@@ -17,6 +17,7 @@ function credential(more: Partial<CredentialConfig> = {}): CredentialConfig {
     provider: "openai",
     store: { use: "local", place: {} },
     mirrors: [],
+    resolve: [],
     consumers: [],
     schedule: { every: 30 * DAY },
     window: undefined,

@@ -39,6 +39,7 @@ function makeScheduler({ names = ["main"], credential = {}, spreadMs = 0 }: Opti
         provider: "openai",
         store: { use: "local", place: {} },
         mirrors: [],
+        resolve: [],
         consumers: [],
         schedule: { every: 30 * DAY },
         window: undefined,

@@ -248,5 +248,5 @@ test("a socket without an identity is refused", async () => {
   const { peerOf } = await import("../src/peer.ts");
   const socket = connect(socketPath);
   socket.destroy();
-  expect(() => peerOf(socket)).toThrow("control socket: read the caller's identity");
+  expect(() => peerOf(socket)).toThrow("read the caller's identity");
 });

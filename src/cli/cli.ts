@@ -6,6 +6,8 @@ import type { Io } from "./io.ts";
 export interface Cli {
   readonly io: Io;
   readonly client: Client;
+  /** What `--socket` said. */
+  readonly socket: () => string | undefined;
   /** 0 done, 1 failed, 2 usage, 3 stuck. */
   exitCode: number;
 }

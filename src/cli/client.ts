@@ -58,10 +58,24 @@ export function isAway(error: unknown): boolean {
 
 async function exchange(socketPath: string, route: Route, fields: object, key: string, signal?: AbortSignal): Promise<unknown> {
   const { path, body } = writeRequest(route, fields);
+  const headers = route.access === "act" ? { "idempotency-key": key } : {};
+  return send(socketPath, { method: route.method, path, headers, body, timeoutMs: route.timeoutMs + 5000, signal });
+}
+
+interface Sent {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One request to a socket of the daemon and its reply. Throws `ControlError` as the daemon said it, or `Unreachable`. */
+export async function send(socketPath: string, { method, path, headers, body, timeoutMs, signal }: Sent): Promise<unknown> {
   const response = Promise.withResolvers<IncomingMessage>();
-  const headers = { host: "rotated", "content-type": "application/json", ...(route.access === "act" && { "idempotency-key": key }) };
-  const timeout = route.timeoutMs + 5000;
-  const outgoing = http.request({ socketPath, path, method: route.method, headers, agent: false, timeout, ...(signal && { signal }) });
+  const all = { host: "rotated", "content-type": "application/json", ...headers };
+  const outgoing = http.request({ socketPath, path, method, headers: all, agent: false, timeout: timeoutMs, ...(signal && { signal }) });
   outgoing.once("response", response.resolve);
   outgoing.on("error", response.reject);
   outgoing.once("timeout", () => outgoing.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })));

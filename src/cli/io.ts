@@ -10,6 +10,8 @@ export interface Io {
   readonly now: () => number;
   /** A secret from a prompt without echo or from stdin; `undefined` when it is too long for one. */
   readonly readSecret: (prompt: string) => Promise<string | undefined>;
+  /** All of stdin; `undefined` when it is longer than `limit` bytes, or when a terminal is there and no program. */
+  readonly readInput: (limit: number) => Promise<string | undefined>;
   /** From now on Ctrl-C aborts this signal, and does not end the process. */
   readonly interrupt: () => AbortSignal;
   /** How long one that waits for a rotation pauses before it looks for the daemon again, and when it gives up. */
@@ -26,6 +28,7 @@ export function processIo(): Io {
     env: process.env,
     now: () => Date.now(),
     readSecret: async (prompt) => (await import("./read-secret.ts")).readSecret(prompt),
+    readInput: async (limit) => (await import("./read-input.ts")).readInput(limit),
     interrupt: () => {
       const interrupted = new AbortController();
       process.once("SIGINT", () => interrupted.abort());

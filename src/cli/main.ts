@@ -14,14 +14,14 @@ const DEFAULT_SOCKET = "/run/rotated/control.sock";
  */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const program = new Command("rotatectl");
-  const socket = () => program.opts<{ socket?: string }>().socket ?? io.env["ROTATED_SOCKET"] ?? DEFAULT_SOCKET;
+  const socket = () => program.opts<{ socket?: string }>().socket;
   const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey ?? crypto.randomUUID();
   let client: ReturnType<typeof openClient> | undefined;
   const call: Cli["client"]["call"] = (...request) => {
-    client ??= openClient(socket(), key());
+    client ??= openClient(socket() ?? io.env["ROTATED_SOCKET"] ?? DEFAULT_SOCKET, key());
     return client.call(...request);
   };
-  const cli: Cli = { io, client: { call }, exitCode: 0 };
+  const cli: Cli = { io, client: { call }, socket, exitCode: 0 };
   try {
     await describe(program, cli, argv);
     await program.parseAsync(argv, { from: "user" });

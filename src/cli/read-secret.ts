@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { readInput } from "./read-input.ts";
 
 /** No vendor's key is longer; whoever pipes more has piped the wrong thing. */
 const LONGEST = 16 * 1024;
 
 /** A secret from a prompt that shows nothing of it, or all of stdin where that is no terminal. `undefined` when it is too long. */
 export async function readSecret(prompt: string): Promise<string | undefined> {
-  const text = process.stdin.isTTY ? await ask(prompt) : await readAll();
+  const text = process.stdin.isTTY ? await ask(prompt) : await readInput(LONGEST);
   return text !== undefined && text.length <= LONGEST ? text : undefined;
 }
 
@@ -23,15 +24,4 @@ async function ask(prompt: string): Promise<string> {
     lines.close();
     process.stderr.write("\n");
   }
-}
-
-async function readAll(): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LONGEST) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

@@ -6,6 +6,7 @@ import type { StoreDefinition } from "../contract/store.ts";
 export interface Config {
   readonly stateDirectory: string;
   readonly socket: string;
+  readonly resolveSocket: string;
   readonly providers: Readonly<Record<string, ProviderConfig>>;
   readonly stores: Readonly<Record<string, StoreConfig>>;
   readonly consumers: Readonly<Record<string, ConsumerConfig>>;
@@ -50,6 +51,8 @@ export interface CredentialConfig {
   /** Further places that get a copy of the current value. */
   readonly mirrors: readonly StorePlace[];
   readonly consumers: readonly { readonly use: string; readonly settings: Readonly<Record<string, unknown>> }[];
+  /** The accounts that get its current value on the resolve socket. */
+  readonly resolve: readonly UserCaller[];
   readonly schedule: Schedule | undefined;
   readonly window: Window | undefined;
   readonly overlapMs: number;
@@ -76,7 +79,8 @@ export interface Window {
 }
 
 /** Who may use the control socket: a user or a group, by name or number. */
-export type Caller = { readonly user: string | number } | { readonly group: string | number };
+export type Caller = UserCaller | { readonly group: string | number };
+export type UserCaller = { readonly user: string | number };
 
 export interface NetworkConfig {
   readonly proxy: string | undefined;

@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { z } from "zod";
-import { type Checked, check, ownSettings, type Parsed, type ParsedCredential, type Parts, toSchedule } from "./check.ts";
+import { accountId } from "../accounts.ts";
+import { check, ownSettings, type Parsed, type ParsedCredential, type Parts, toSchedule } from "./check.ts";
 import type { Config, CredentialConfig, ProviderConfig } from "./config.ts";
 import { readDocument } from "./document.ts";
 import { ConfigError, describeProblem, type Problem } from "./error.ts";
@@ -8,6 +10,7 @@ import { describeExpected, explain, type Reader } from "./explain.ts";
 import { fileSchema, type Names, type Plugs } from "./schema.ts";
 import { makeSuggest } from "./suggest.ts";
 import { toTiming } from "./timing-schema.ts";
+import { type HasAccount, unknownAccounts } from "./unknown-accounts.ts";
 
 const HINTS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
   ENOENT: ["no such file", "make it, or give the right path; README.md has a short one to begin with"],
@@ -18,7 +21,7 @@ const HINTS: Readonly<Record<string, readonly [message: string, hint: string]>> 
 
 /** Reads and checks the configuration. Throws `ConfigError` with everything that is wrong with it. */
 export async function loadConfig(path: string, plugs: Plugs): Promise<Config> {
-  return parseConfig(await readText(path), path, plugs);
+  return parseConfig(await readText(path), path, plugs, (kind, name) => accountId(kind, name) !== undefined);
 }
 
 async function readText(path: string): Promise<string> {
@@ -38,7 +41,7 @@ async function readText(path: string): Promise<string> {
 }
 
 /** Checks the text of a configuration; `path` is only told. Throws `ConfigError` with everything that is wrong. */
-export function parseConfig(text: string, path: string, plugs: Plugs): Config {
+export function parseConfig(text: string, path: string, plugs: Plugs, hasAccount: HasAccount = () => true): Config {
   const document = readDocument(text);
   const { value } = document;
   if (value === undefined && document.problems.length > 0) throw new ConfigError(path, document.problems);
@@ -61,7 +64,8 @@ export function parseConfig(text: string, path: string, plugs: Plugs): Config {
   const checked = check(result.data ?? whatIsRight(schema, value), document, plugs);
   const problems = [...document.problems, ...issues, ...checked.problems];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(path, inOrder(problems));
-  return toConfig(result.data, checked, path, plugs);
+  const warnings = [...checked.warnings, ...unknownAccounts(result.data, document, hasAccount)];
+  return toConfig(result.data, warnings, path, plugs);
 }
 
 /** The entries that are right in themselves, so that what hangs on several of them is told at once with what is wrong in others. */
@@ -98,11 +102,12 @@ function typesOf(section: unknown): Names["providers"] {
   );
 }
 
-function toConfig(parsed: Parsed, { warnings }: Checked, path: string, plugs: Plugs): Config {
+function toConfig(parsed: Parsed, warnings: readonly Problem[], path: string, plugs: Plugs): Config {
   const { stateDirectory, socket, control, network, timing } = parsed;
   return {
     stateDirectory,
     socket,
+    resolveSocket: parsed.resolveSocket ?? join(dirname(socket), "resolve.sock"),
     providers: mapValues(parsed.providers, (entry) => toProvider(entry, definitionOf(plugs.providers, entry.type))),
     stores: mapValues(parsed.stores, ({ type, ...settings }) => ({ type, definition: definitionOf(plugs.stores, type), settings })),
     consumers: mapValues(parsed.consumers, ({ type, acceptAnswered, ...settings }) => ({
@@ -136,6 +141,7 @@ function toCredential(credential: ParsedCredential, name: string): CredentialCon
     store: { use, place },
     mirrors: credential.mirrors.map(({ use: used, ...rest }) => ({ use: used, place: rest })),
     consumers: credential.consumers.map(({ use: used, ...settings }) => ({ use: used, settings })),
+    resolve: credential.resolve,
     schedule: toSchedule(credential),
     window: credential.window,
     overlapMs: credential.overlap,

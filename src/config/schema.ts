@@ -23,13 +23,10 @@ export interface Names {
   readonly consumers: ReadonlyMap<string, unknown>;
 }
 
-const caller = z.union(
-  [
-    z.strictObject({ user: z.union([z.string().min(1), z.int().min(0)]).describe("a user, by name or number") }),
-    z.strictObject({ group: z.union([z.string().min(1), z.int().min(0)]).describe("a group, by name or number") }),
-  ],
-  { error: "a caller is given as { user: NAME } or { group: NAME }" },
-);
+const account = (error: string) => z.union([z.string().min(1), z.int().min(0)], { error }).describe(error);
+const user = z.strictObject({ user: account("a user, by name or number") });
+const group = z.strictObject({ group: account("a group, by name or number") });
+const caller = z.union([user, group], { error: "a caller is given as { user: NAME } or { group: NAME }" });
 
 const control = z.strictObject({
   act: z.array(caller).prefault([]).describe("who may read and act; while both lists are empty: root and the account of the daemon"),
@@ -66,6 +63,11 @@ export function fileSchema(plugs: Plugs, names?: Names) {
       .prefault("/var/lib/rotated")
       .describe("the daemon's own directory: database, HMAC key, device identities"),
     socket: absolutePath().prefault("/run/rotated/control.sock").describe("the control socket, which `rotatectl` talks to"),
+    resolveSocket: absolutePath()
+      .optional()
+      .describe(
+        "the socket of `rotatectl resolve`, there while a credential has `resolve`; `resolve.sock` beside the control socket if left out",
+      ),
     providers: z
       .record(name(), entry(plugs.providers, providerSettings))
       .prefault({})
@@ -181,6 +183,10 @@ function credential(plugs: Plugs, names: Names | undefined) {
       .array(use(plugs.consumers, names?.consumers, (consumer) => consumer.use))
       .min(1, "no consumer: nothing would show that a new key is in use, so no old key could be revoked")
       .describe("who uses it: `use` names one of `consumers`"),
+    resolve: z
+      .array(user)
+      .prefault([])
+      .describe("the accounts that get its current value by `rotatectl resolve`, such as the gateway's: `[{ user: alice }]`"),
     every: someLength()
       .optional()
       .describe("how long after the last finished rotation the next one begins; without `every` and `cron` only by hand"),

@@ -6,4 +6,6 @@ export interface Finding {
   readonly message: string;
   /** What a person can do about it, down to the line of configuration. */
   readonly cure: string;
+  /** What stood in the way may have passed by itself: another reload would show it. */
+  readonly byReload?: true;
 }

@@ -1,4 +1,5 @@
-import { chmod, link, rename, symlink } from "node:fs/promises";
+import { chmod, chown, link, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fresh, old, type Scene, scene, signal, thrown } from "./openclaw-world.ts";
 
@@ -83,6 +84,68 @@ describe("the pre-flight of openclaw", () => {
       cure: expect.stringContaining("0600"),
     });
     expect(await findings(stage)).toMatchObject([{ code: "degraded", cure: expect.stringContaining("0600") }]);
+  });
+
+  describe("with an exec reference", () => {
+    /** A program in the place of the wrapper, which answers what is in the secret file under the name `prod`. */
+    const PROGRAM = `#!/bin/sh
+cat > /dev/null
+key=$(sed 's/.*"apiKey":"\\([^"]*\\)".*/\\1/' secrets.json)
+echo "{\\"protocolVersion\\":1,\\"values\\":{\\"prod\\":\\"$key\\"},\\"errors\\":{\\"other\\":{\\"code\\":\\"NOT_FOUND\\"}}}"
+`;
+
+    async function execScene(id = "prod"): Promise<Scene & { readonly command: string; reload(): Promise<unknown> }> {
+      let command = "";
+      const stage = await scene({
+        async change({ secrets, models }, directory) {
+          command = join(directory, "rotated-resolve");
+          await writeFile(command, PROGRAM, { mode: 0o700 });
+          secrets.providers["rotated"] = { source: "exec", command };
+          if (models.providers["openai"] !== undefined) models.providers["openai"].apiKey = { source: "exec", provider: "rotated", id };
+        },
+      });
+      return { ...stage, command, reload: () => stage.consumer().reload(old, signal) };
+    }
+
+    it("finds nothing, and a reload brings the next value", async () => {
+      const stage = await execScene();
+      expect(await findings(stage)).toEqual([]);
+      await stage.write(fresh);
+      expect(await stage.consumer().reload(fresh, signal)).toEqual({ holds: "expected" });
+      expect(await findings(stage, fresh)).toEqual([]);
+    });
+
+    const root = process.getuid?.() === 0;
+    const wrong = {
+      "a link in its place": async ({ command }: { command: string }) => {
+        await rename(command, `${command}.real`);
+        await symlink(`${command}.real`, command);
+      },
+      "a program that others can write": ({ command }: { command: string }) => chmod(command, 0o770),
+      "no program at all": ({ command }: { command: string }) => rm(command),
+      "a program that says that the daemon is down": async ({ command }: { command: string }) =>
+        writeFile(command, (await readFile(command, "utf8")).replace("key=", "exit 1; key=")),
+      ...(root && { "a program of another account": ({ command }: { command: string }) => chown(command, 4242, 4242) }),
+    };
+    it.each(Object.entries(wrong))(
+      "%s leaves the value that was there, which is no contradiction, and says what to look at",
+      async (_, spoil) => {
+        const stage = await execScene();
+        await spoil(stage);
+        expect(await stage.reload()).toMatchObject({ holds: "stale", cause: expect.stringContaining("(stale): secret provider failed") });
+        const [found, ...more] = await findings(stage);
+        expect(more).toEqual([]);
+        expect(found).toMatchObject({ code: "degraded", byReload: true });
+        expect(found?.cure).toMatch(/source must answer.*plain one \(no link\) of the account.*writable by nobody else: run by hand/);
+      },
+    );
+
+    it("an id that is not granted says what the id must be", async () => {
+      const stage = await execScene("other");
+      const [found] = await findings(stage);
+      expect(found).toMatchObject({ code: "degraded", message: expect.stringContaining("(cold): secret reference was not found") });
+      expect(found?.cure).toMatch(/the id is the name of a credential whose `resolve` names the account/);
+    });
   });
 
   it("does not mind another owner that is degraded", async () => {

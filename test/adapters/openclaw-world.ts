@@ -31,7 +31,7 @@ export interface Scene {
 /** A fake gateway with `old` in its store and in use, a vendor that accepts both keys, and a paired consumer. Ends with the test. */
 export async function scene(
   options: FakeGatewayOptions & {
-    change?: (config: OpenClawFile) => void;
+    change?: (config: OpenClawFile, directory: string) => void | Promise<void>;
     pinned?: boolean;
     agents?: readonly string[];
     paired?: boolean;
@@ -47,7 +47,7 @@ export async function scene(
   await write(old);
   const { pinned, agents } = options;
   const config = openclawJson({ vendor: vendor.url, secretFile, ...(pinned !== undefined && { pinned }), ...(agents && { agents }) });
-  options.change?.(config);
+  await options.change?.(config, directory);
   const gateway = await startFakeGateway(config, options);
   onTestFinished(async () => {
     await gateway.close();

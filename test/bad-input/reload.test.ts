@@ -62,7 +62,7 @@ describe("SIGHUP", () => {
     host.host.configure(config);
     const said = await reload(host.host);
     expect(said.filter(({ level }) => level === "warn").map(({ msg }) => msg)).toEqual([
-      "stateDirectory and socket are taken over at the next start only",
+      "stateDirectory, socket and resolveSocket are taken over at the next start only",
     ]);
     expect(await ctl("status"), "on the old socket").toMatchObject({ code: 0 });
   });

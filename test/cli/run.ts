@@ -21,6 +21,8 @@ export interface Bench {
   readonly directory: string;
   /** What a person types, or pipes in, where a secret is asked for. */
   typed: string | undefined;
+  /** What is piped in. */
+  piped: string | undefined;
   start(): Promise<void>;
   stop(): Promise<void>;
   run(argv: readonly string[], interrupted?: AbortSignal, onError?: (text: string) => unknown): Promise<Ran>;
@@ -37,6 +39,7 @@ export async function openBench(): Promise<Bench> {
     socket,
     directory,
     typed: "sk-canary-brought",
+    piped: undefined,
     async start() {
       server = await startServer({ path: socket, control, callers: () => ({ act: [], read: [] }), log: openLog("silent") });
     },
@@ -56,6 +59,7 @@ export async function openBench(): Promise<Bench> {
         env: { ROTATED_SOCKET: socket },
         now: () => NOW,
         readSecret: async () => bench.typed,
+        readInput: async () => bench.piped,
         interrupt: () => interrupted,
         reconnect: { everyMs: 20, limitMs: 5000 },
       });

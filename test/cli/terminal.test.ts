@@ -94,7 +94,7 @@ test.for(Object.entries(SHELLS))("%s completes commands, options and credentials
   };
   const commands = await ask("re");
   if (commands === undefined) return skip(`there is no ${shell} on this machine`);
-  expect(commands.toSorted()).toEqual(["rehearse", "resume", "retire", "retry"]);
+  expect(commands.toSorted()).toEqual(["rehearse", "resolve", "resume", "retire", "retry"]);
   expect(await ask("rotate", "p")).toEqual(["prod-openai"]);
   expect(await ask("rotate", "--w")).toEqual(["--wait"]);
   await bench.stop();

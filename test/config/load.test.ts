@@ -98,6 +98,7 @@ describe("a good file", () => {
     expect(config).toEqual({
       stateDirectory: "/var/lib/rotated",
       socket: "/run/rotated/control.sock",
+      resolveSocket: "/run/rotated/resolve.sock",
       providers: {},
       stores: {},
       consumers: {},
@@ -146,6 +147,7 @@ describe("a good file", () => {
       name: "prod",
       provider: "acme",
       mirrors: [],
+      resolve: [],
       store: { use: "local", place: { path: "/keys.json", field: "/acme" } },
       consumers: [{ use: "gateway", settings: { provider: "acme" } }],
       schedule: { every: 30 * DAY },

@@ -132,6 +132,26 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
       await expectPromisesHold(host, rotation, "made");
     }),
   );
+
+  test("a file that the gateway could not read at its last reload, and now can: no reason to refuse a rotation", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      await spoilTheLastReload(host);
+      chmodSync(host.host.path("secrets.json"), 0o600);
+      expect(host.gateway.secrets.degraded(), "nobody has reloaded it since").toHaveLength(1);
+      const rotation = await ended(host, (await host.rotate()).id);
+      expect(rotation).toMatchObject({ outcome: "done", plan: "routine" });
+      await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+
+  test("one that it cannot read still: refused before anything is made", { timeout: 40_000 }, () =>
+    withHost({}, async (host) => {
+      await spoilTheLastReload(host);
+      const rotation = await ended(host, (await host.rotate()).id);
+      expect(rotation).toMatchObject({ outcome: "failed", step: "preflight", lastError: { code: "degraded" } });
+      expect(adminCalls(host, "POST")).toEqual([]);
+    }),
+  );
 });
 
 /** What shadows the new key shadows the old one, too: the rotation turns back, and waits there for a person. */
@@ -153,4 +173,10 @@ async function expectLedBack(host: RotationHost, cause: RegExp, cure: () => void
   expect(rotation.outcome).toBe("failed");
   expect(oldKeyTouched(host)).toBe(false);
   await expectPromisesHold(host, rotation, "adopted");
+}
+
+async function spoilTheLastReload(host: RotationHost): Promise<void> {
+  chmodSync(host.host.path("secrets.json"), 0o644);
+  await host.gateway.secrets.reload();
+  expect(host.gateway.secrets.degraded()).toHaveLength(1);
 }

@@ -143,6 +143,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
       provider: "openai",
       store: { use: "local", place: {} },
       mirrors: [],
+      resolve: [],
       consumers: [],
       schedule: undefined,
       window: undefined,

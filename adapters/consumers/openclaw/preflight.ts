@@ -24,7 +24,7 @@ export async function preflight(setup: Setup, current: Secret | undefined, signa
 
 function notAReference(setup: Setup, apiKey: { source: string } | string | undefined): readonly Finding[] {
   const path = keyPath(setup);
-  const cure = `make it a reference to the place that this credential's store writes: "apiKey": { "source": "file", "provider": …, "id": … }`;
+  const cure = `make it a reference to the place that this credential's store writes, "apiKey": { "source": "file", "provider": …, "id": … }, or to what rotatectl resolve --install wrote: { "source": "exec", … }`;
   if (apiKey === undefined)
     return [{ code: "noKey", message: `${setup.name}: ${path} is not set: OpenClaw finds the key elsewhere`, cure }];
   if (typeof apiKey === "string") {
@@ -54,8 +54,9 @@ async function notTheStores(setup: Setup, gateway: Gateway, current: Secret, sig
   if (degraded !== undefined) {
     findings.push({
       code: "degraded",
-      message: `${name}: the gateway could not load ${keyPath(setup)} (${degraded.state}): ${degraded.reason}`,
-      cure: "look at owner, mode (0600) and kind (no link) of the file, or at the source; then run: openclaw secrets reload",
+      message: degraded.cause,
+      cure: `${degraded.cure}; then run: openclaw secrets reload`,
+      byReload: true,
     });
   }
   const active = await activeValues(gateway, paths);

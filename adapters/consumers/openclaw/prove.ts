@@ -4,7 +4,7 @@ import { AdapterError } from "../../../src/contract/errors.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
 import { type Gateway, openGateway, readReply } from "./gateway.ts";
 import { type ProbeRow, probe, shadows } from "./probe.ts";
-import { LOADABLE, look } from "./reload.ts";
+import { look } from "./reload.ts";
 import type { Setup } from "./settings.ts";
 import { agentsInUse, providerEntry } from "./views.ts";
 
@@ -40,7 +40,7 @@ export async function prove(setup: Setup, expected: Secret, signal: AbortSignal)
 async function judgeHolding(setup: Setup, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Disproof | undefined> {
   const { degraded, lagging } = await look(setup, gateway, expected, signal);
   if (lagging !== undefined) return { result: "contradicted", ...lagging };
-  if (degraded !== undefined) throw new AdapterError("inconclusive", degraded, { cure: LOADABLE });
+  if (degraded !== undefined) throw new AdapterError("inconclusive", degraded.cause, { cure: degraded.cure });
   return undefined;
 }
 

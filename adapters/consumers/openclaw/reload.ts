@@ -1,7 +1,7 @@
 import type { Holding } from "../../../src/contract/consumer.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
 import { type Gateway, openGateway, refused } from "./gateway.ts";
-import { keyPath, type Setup } from "./settings.ts";
+import type { Setup } from "./settings.ts";
 import { activeValues, degradation, reloadFailure, watchedPaths } from "./views.ts";
 
 /**
@@ -31,8 +31,14 @@ export async function reload(setup: Setup, expected: Secret, signal: AbortSignal
 /** What the gateway holds now. A reference that it could not load counts as stale even where the kept value is the expected one. */
 async function held(setup: Setup, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Holding> {
   const { degraded, lagging } = await look(setup, gateway, expected, signal);
-  if (degraded !== undefined) return { holds: "stale", cause: degraded, cure: LOADABLE };
+  if (degraded !== undefined) return { holds: "stale", ...degraded };
   return lagging === undefined ? { holds: "expected" } : { holds: "other", ...lagging };
+}
+
+/** What speaks against a value, and what to do about it. */
+interface Against {
+  readonly cause: string;
+  readonly cure: string;
 }
 
 /** What would speak against the expected value: a reference that could not be loaded, a setting with another value. */
@@ -41,7 +47,7 @@ export async function look(
   gateway: Gateway,
   expected: Secret,
   signal: AbortSignal,
-): Promise<{ readonly degraded?: string; readonly lagging?: { readonly cause: string; readonly cure: string } }> {
+): Promise<{ readonly degraded?: Against; readonly lagging?: Against }> {
   const { name } = setup;
   const failure = await degradation(gateway, setup, signal);
   const paths = watchedPaths(setup);
@@ -49,7 +55,7 @@ export async function look(
   const path = paths.find((candidate) => active.find((one) => one.path === candidate)?.value.equals(expected) !== true);
   const absent = active.every((one) => one.path !== path);
   return {
-    ...(failure && { degraded: `${name}: the gateway could not load ${keyPath(setup)} (${failure.state}): ${failure.reason}` }),
+    ...(failure && { degraded: failure }),
     ...(path && {
       lagging: {
         cause: `${name}: ${path} ${absent ? "holds no reference that the gateway resolved" : "has another value than the store"}`,
@@ -58,9 +64,6 @@ export async function look(
     }),
   };
 }
-
-export const LOADABLE =
-  "the source must answer and the place must exist; a file must be a plain one (no link) of mode 0600 that belongs to the account the gateway runs as";
 
 /** One value that is empty, or a gateway token that cannot be read, keeps every other reference from being reloaded. */
 function strictFailure({ name }: Setup, reason: string): Holding {

@@ -68,18 +68,27 @@ export async function degradation(
   gateway: Gateway,
   setup: Setup,
   signal: AbortSignal,
-): Promise<{ readonly state: string; readonly reason: string } | undefined> {
+): Promise<{ readonly cause: string; readonly cure: string } | undefined> {
   const paths = watchedPaths(setup);
   for (let again = STATUS.again; ; again--) {
     try {
       const { degradedSecretOwners } = await gateway.call("status", {}, status);
       const ours = degradedSecretOwners.find((candidate) => candidate.paths.some((path) => paths.includes(path)));
-      return ours && { state: ours.degradationState, reason: Secret.mask(ours.reason) };
+      if (ours === undefined) return undefined;
+      const why = `(${ours.degradationState}): ${Secret.mask(ours.reason)}`;
+      return { cause: `${setup.name}: the gateway could not load ${keyPath(setup)} ${why}`, cure: cureOf(ours.reason) };
     } catch (error) {
       if (!hasCode(error, "unavailable") || again === 0) throw error;
       await setup.world.clock.sleep(STATUS.pauseMs, signal);
     }
   }
+}
+
+/** OpenClaw tells apart only whether a source that answered had the reference or not. */
+function cureOf(reason: string): string {
+  if (reason.includes("not found"))
+    return "the place must exist; behind rotatectl resolve the id is the name of a credential whose `resolve` names the account that the gateway runs as";
+  return "the source must answer; a file or a command must be a plain one (no link) of the account that the gateway runs as, the file of mode 0600, the command writable by nobody else: run by hand as that account, it says what is wrong";
 }
 
 const agent = z.object({

@@ -31,6 +31,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   retire:     { summary: "take a credential out of management",                 load: () => import("./retire.ts") },
   check:      { summary: "look for mistakes in the configuration",              load: () => import("./check.ts") },
   pair:       { summary: "introduce rotated to a consumer",                     load: () => import("./pair.ts") },
+  resolve:    { summary: "answer OpenClaw as its secret provider",              load: () => import("./resolve.ts") },
   completion: { summary: "print the completions of a shell",                    load: () => import("./completion.ts") },
   __complete: { summary: "what may come next on the command line",              load: () => import("./complete.ts"), hidden: true },
 };

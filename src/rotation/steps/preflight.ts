@@ -107,8 +107,14 @@ function unlisted({ provider, clock, plan }: StepContext, key: Key): readonly Fi
  */
 async function lookAt(context: StepContext, { consumer }: ConsumerPlug, current: Secret | undefined): Promise<readonly Finding[]> {
   const ask = (secret: Secret | undefined) => context.call((signal) => consumer.preflight(secret, signal), context.timing.proveTimeoutMs);
-  const findings = await ask(current);
+  let findings = await ask(current);
   if (findings.length === 0 || current === undefined) return findings;
+  if (findings.some(({ byReload }) => byReload)) {
+    // Its source was away when it looked, as while rotated itself was down. That must not stop a rotation a month later.
+    await context.call((signal) => consumer.reload(current, signal), context.timing.proveTimeoutMs);
+    findings = await ask(current);
+    if (findings.length === 0) return findings;
+  }
   for (const older of context.keys.filter((key) => key.promotedAt !== null)) {
     const secret = await secretOf(context, older);
     if (secret !== undefined && !secret.equals(current) && (await ask(secret)).length === 0) return [];

@@ -88,6 +88,32 @@ export const REFERENCES: readonly Mistake[] = [
     says: ['12:36: credentials.second.store: the same place as credential "prod"', "hint: give each credential places of its own"],
   },
   {
+    name: "a group that is granted a value: only the uid of a caller counts there",
+    text: change("every: 30d", "resolve: [{ group: openclaw }]"),
+    says: [
+      "12:15: credentials.prod.resolve[0].user: is missing",
+      "hint: add user: a user, by name or number",
+      "12:17: credentials.prod.resolve[0]: unknown setting",
+      "hint: settings here: user",
+    ],
+  },
+  {
+    name: "a user that is granted a value without brackets around it",
+    text: change("every: 30d", "resolve: { user: alice }"),
+    says: [
+      "12:14: credentials.prod.resolve: a mapping where it does not belong",
+      "hint: give a list: [a, b], or lines that begin with a dash",
+    ],
+  },
+  {
+    name: "a granted name that OpenClaw would refuse as an id",
+    text: change("prod:", "prod_openai:").replace("every: 30d", "resolve: [{ user: alice }]"),
+    says: [
+      "8:3: credentials.?: not a valid name",
+      "hint: give lower-case letters, digits and dashes, beginning with a letter or digit, 48 at most",
+    ],
+  },
+  {
     name: "a number in the place of yes or no",
     text: change("providers:", "network: { allowHttp: 1 }\nproviders:"),
     says: ["1:23: network.allowHttp: a number where it does not belong", "hint: give true or false"],

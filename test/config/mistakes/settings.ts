@@ -12,7 +12,7 @@ export const SETTINGS: readonly Mistake[] = [
     text: change("every: 30d", "colour: sk-proj-canary-1"),
     says: [
       "12:5: credentials.prod: unknown setting",
-      "hint: settings here: provider, store, mirrors, consumers, every, cron, zone, window, overlap, jitter, onIncident",
+      "hint: settings here: provider, store, mirrors, consumers, resolve, every, cron, zone, window, overlap, jitter, onIncident",
     ],
   },
   {

@@ -1,7 +1,6 @@
-import { spawn } from "node:child_process";
 import { lstat, readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import type { OpenClawConfig, SecretReference } from "./config.ts";
+import { type ExecProvider, type Resolved, runExec } from "./exec.ts";
 
 /** A reference that could not be loaded, as `status` shows it. */
 export interface DegradedOwner {
@@ -48,9 +47,16 @@ export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string,
   async function read(): Promise<number> {
     const next = new Map<string, string>();
     const failed: DegradedOwner[] = [];
+    const execs = new Map<string, Promise<Resolved>>();
+    const ask = (from: ExecProvider, provider: string) => {
+      const ids = references.flatMap(({ reference }) => (reference.provider === provider ? [reference.id] : []));
+      const asked = execs.get(provider) ?? runExec(from, provider, [...new Set(ids)], env);
+      execs.set(provider, asked);
+      return asked.catch(() => fail(FAILED));
+    };
     for (const { path, reference } of references) {
       try {
-        const value = await resolve(config, reference, env);
+        const value = await resolve(config, reference, env, ask);
         if (typeof value !== "string" || value === "") throw new StrictFailure(`${path} resolved to a non-string or empty value.`);
         next.set(path, value);
       } catch (error) {
@@ -82,10 +88,16 @@ async function resolve(
   config: OpenClawConfig,
   { source, provider, id }: SecretReference,
   env: Readonly<Record<string, string>>,
+  ask: (from: ExecProvider, provider: string) => Promise<Resolved>,
 ): Promise<unknown> {
   if (source === "env") return env[id] ?? fail(NOT_FOUND);
   const from = config.secrets.providers[provider] ?? fail(FAILED);
-  if (from.source === "exec") return runResolver(from, provider, id, env);
+  if (from.source === "exec") {
+    const { values, errors } = await ask(from, provider);
+    const error = Object.hasOwn(errors, id) ? errors[id] : undefined;
+    if (error !== undefined) fail(error.code === "NOT_FOUND" ? NOT_FOUND : FAILED);
+    return Object.hasOwn(values, id) ? values[id] : fail(NOT_FOUND);
+  }
   const content = await readGuarded(from.path);
   if (from.mode === "singleValue") return id === "value" ? content.replace(/\r?\n$/, "") : fail(NOT_FOUND);
   let document: unknown;
@@ -108,22 +120,6 @@ async function readGuarded(path: string): Promise<string> {
   const facts = await lstat(path).catch(() => fail(FAILED));
   const safe = facts.isFile() && facts.nlink === 1 && (facts.mode & 0o077) === 0 && facts.uid === process.getuid?.();
   return safe ? readFile(path, "utf8") : fail(FAILED);
-}
-
-async function runResolver(
-  { command, passEnv, timeoutMs }: { command: string; passEnv: readonly string[]; timeoutMs: number },
-  provider: string,
-  id: string,
-  env: Readonly<Record<string, string>>,
-): Promise<unknown> {
-  const passed = Object.fromEntries(passEnv.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-  const child = spawn(command, { env: passed, stdio: ["pipe", "pipe", "ignore"], timeout: timeoutMs });
-  const exited = new Promise<number | null>((resolve) => child.on("error", () => resolve(null)).on("close", resolve));
-  child.stdin.on("error", () => {}).end(JSON.stringify({ protocolVersion: 1, provider, ids: [id] }));
-  const [output, code] = await Promise.all([text(child.stdout), exited]);
-  if (code !== 0) fail(FAILED);
-  const values = (JSON.parse(output) as { values?: Record<string, unknown> }).values ?? {};
-  return values[id] ?? fail(NOT_FOUND);
 }
 
 function fail(reason: string): never {
