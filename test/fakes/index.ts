@@ -1,6 +1,7 @@
 import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
+import { fakeAzureOpenAiVendor } from "./azure-openai-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
@@ -37,6 +38,7 @@ export interface FakeVendor {
 /** A provider without a fake does not compile: the suite has no gaps. */
 export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
   "any-llm": anyLlmVendor,
+  "azure-openai": fakeAzureOpenAiVendor,
   gemini: fakeGeminiVendor,
   openai: fakeOpenAiVendor,
 };
