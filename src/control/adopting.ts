@@ -65,6 +65,20 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     );
   }
 
+  /** One credential needs both slots of an account: with a second one, each would wait for the other for ever. */
+  function mustHaveBothSlots(name: string, provider: string): void {
+    if (parts.config().providers[provider]?.definition.supply !== "dual-slot") return;
+    const holder = ledger.keys
+      .liveAt(provider)
+      .find((row) => row.credential !== name && ledger.credentials.get(row.credential)?.retiredAt == null);
+    if (holder === undefined) return;
+    throw new ControlError(
+      "conflict",
+      `credential ${holder.credential} rotates the two keys of ${provider}, and needs both`,
+      "give each credential an account of its own, or retire the other one",
+    );
+  }
+
   return {
     async adopt({ name, keyId }, { actor, signal }) {
       const credential = credentialNamed(parts, name);
@@ -84,6 +98,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
 
       const found = await findKey(name, secret, keyId, call);
       mustBeFree(name, credential.provider, found.id);
+      mustHaveBothSlots(name, credential.provider);
       const version = known?.version ?? `adopted-${parts.installation}-${randomName(20, parts.random)}`;
       await store.stage(version, secret, call);
       mustBeAtRest(name);
@@ -139,6 +154,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     const retired = ledger.credentials.get(key.credential)?.retiredAt != null;
     if (retired) {
       mustBeFree(key.credential, key.provider, key.vendorId);
+      mustHaveBothSlots(key.credential, key.provider);
       ledger.record(key.credential, [{ code: "adopted", detail: { keyId: key.vendorId, actor } }], () =>
         ledger.credentials.retire(key.credential, null),
       );

@@ -35,7 +35,8 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
   const demoted = others.filter((key) => key.id === context.target?.id).map(({ id }) => ({ id, set: retiring }));
   const oldStage = neverLeft ? "current" : old.stage === "retiring" ? "pending" : old.stage;
 
-  const target = pinPlan(name, { ...plan, overlapMs: 0, preflightUntil: null });
+  // What consumers may have held is no more a rehearsal's on its way back.
+  const target = { ...pinPlan(name, { ...plan, overlapMs: 0, preflightUntil: null }), rehearsal: plan.rehearsal };
   const first = target.steps[0];
   if (first === undefined) throw new Error(`plan ${name} has no step`);
   return {

@@ -1,6 +1,7 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { CreatedKey, VendorKey } from "../../contract/provider.ts";
 import type { Secret } from "../../contract/secret.ts";
+import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { throughGate } from "../gate.ts";
 import { again, asProblem } from "../observe.ts";
@@ -14,11 +15,11 @@ const MOST_INTENTS = 3;
 /** Makes the target by a call of the vendor: one journalled intent, one call, and the secret staged at once. */
 export async function makeKey(context: StepContext): Promise<Answer> {
   const listed = await context.call((signal) => context.provider.provider.list(signal));
-  return makeKeyBeside(context, listed);
+  return makeKeyLike(context, listed, context.old);
 }
 
-/** The same, with the vendor's keys as they were listed just now. */
-export async function makeKeyBeside(context: StepContext, listed: readonly VendorKey[]): Promise<Answer> {
+/** The same, with the vendor's keys as they were listed just now, and the one that the new key is to be like. */
+export async function makeKeyLike(context: StepContext, listed: readonly VendorKey[], model: Key | undefined): Promise<Answer> {
   if (context.rotation.intents >= MOST_INTENTS) {
     const text = `${MOST_INTENTS} create calls brought no key that can serve`;
     return {
@@ -32,7 +33,7 @@ export async function makeKeyBeside(context: StepContext, listed: readonly Vendo
   const { provider } = context.provider;
   const make = provider.create?.bind(provider);
   if (make === undefined) throw new Error(`${context.provider.name} creates no keys`);
-  const like = listed.find(({ id }) => id === context.old?.vendorId);
+  const like = listed.find(({ id }) => id === model?.vendorId);
   const label = context.newLabel();
   const secret = context.newSecret();
   if (!(await context.announce({ kind: "create", label, listed: listed.map(({ id }) => id) }))) return makeRoom(context);
