@@ -17,9 +17,11 @@ const signIn = z.union(
         .union([z.literal("system"), uuid()])
         .describe("system, or the client id of an identity that is assigned to this machine"),
     }),
+    z.strictObject({ accessToken: secretRef().describe("an access token that somebody else keeps fresh; read anew at each call") }),
   ],
   {
-    error: "one of { tenant, client, secret }, { tenant, client, certificate }, { tenant, client, federatedToken } and { managedIdentity }",
+    error:
+      "one of { tenant, client, secret }, { tenant, client, certificate }, { tenant, client, federatedToken }, { managedIdentity } and { accessToken }",
   },
 );
 

@@ -25,10 +25,12 @@ export function makeSignIn(settings: Settings, world: World) {
   let token: Token | undefined;
   return {
     async token(signal: AbortSignal): Promise<Secret> {
-      const proof = await readProof(settings.signIn, world);
+      const { signIn } = settings;
+      if ("accessToken" in signIn) return world.secret(signIn.accessToken);
+      const proof = await readProof(signIn, world);
       const same = proof === undefined ? token?.proof === undefined : token?.proof?.equals(proof) === true;
       if (token !== undefined && same && world.clock.now() < token.until) return token.value;
-      token = { proof, ...(await requestToken(settings, proof, world, signal)) };
+      token = { proof, ...(await requestToken(settings, signIn, proof, world, signal)) };
       return token.value;
     },
     /** Lets the next call sign in anew: this token was refused. */
@@ -38,7 +40,10 @@ export function makeSignIn(settings: Settings, world: World) {
   };
 }
 
-async function readProof(signIn: Settings["signIn"], world: World): Promise<Secret | undefined> {
+/** The ways to prove to Entra who we are. */
+type Proving = Exclude<Settings["signIn"], { readonly accessToken: unknown }>;
+
+async function readProof(signIn: Proving, world: World): Promise<Secret | undefined> {
   if ("secret" in signIn) return world.secret(signIn.secret);
   if ("certificate" in signIn) return world.secret(signIn.certificate);
   if ("federatedToken" in signIn) return world.secret(signIn.federatedToken);
@@ -46,7 +51,8 @@ async function readProof(signIn: Settings["signIn"], world: World): Promise<Secr
 }
 
 async function requestToken(
-  { signIn, baseUrl, loginUrl }: Settings,
+  { baseUrl, loginUrl }: Settings,
+  signIn: Proving,
   proof: Secret | undefined,
   world: World,
   signal: AbortSignal,
@@ -70,7 +76,7 @@ async function requestToken(
   throw new AdapterError("misconfigured", `${ACTION}: what signIn names cannot be used`, { cure });
 }
 
-async function credentialFor(signIn: Settings["signIn"], proof: string, options: TokenCredentialOptions): Promise<TokenCredential> {
+async function credentialFor(signIn: Proving, proof: string, options: TokenCredentialOptions): Promise<TokenCredential> {
   const azure = await import("@azure/identity");
   if ("managedIdentity" in signIn) {
     const { managedIdentity: id } = signIn;

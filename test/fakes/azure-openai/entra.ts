@@ -54,6 +54,9 @@ export function makeEntra(tenant: string) {
       return application;
     },
 
+    /** A token as somebody else would keep it fresh. */
+    accessToken: (audience: string): string => give(audience, false).token,
+
     /** What a token that is good now may do, and where. */
     find(token: string): Given | undefined {
       const found = tokens.get(token);
