@@ -14,7 +14,7 @@ const API_VERSION = "2025-09-01";
 /** The two keys of one Azure OpenAI or Foundry account. */
 export const azureOpenAi = defineProvider({
   title: "Azure OpenAI and Foundry",
-  apiDocs: "https://learn.microsoft.com/rest/api/aiservices/accountmanagement/accounts/regenerate-key",
+  apiDocs: "https://learn.microsoft.com/azure/ai-services/rotate-keys",
   supply: "dual-slot",
   unlabelled: ({ exclusive }) => ({ exclusive }),
   listLagMs: 120_000,

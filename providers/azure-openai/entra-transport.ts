@@ -10,7 +10,7 @@ type Headers = Parameters<Client["sendRequest"]>[0]["headers"];
 const NOT_OURS = /^(host|content-length|connection|accept-encoding)$/i;
 
 /**
- * How @azure/identity reaches Entra and the machine's metadata: through our own network, once. `failure` is what went wrong, in
+ * How @azure/identity reaches Entra: through our own network, once. `failure` is what went wrong, in
  * our own words: an error of the library may quote what was answered.
  */
 export function entraTransport(action: string, loginUrl: string, world: World, signal: AbortSignal) {

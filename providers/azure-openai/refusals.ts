@@ -54,7 +54,7 @@ export const verifyRefusal: Refusal = (status, body) => {
   return { code: "inconclusive", detail: "which does not say that there is no such key" };
 };
 
-/** What Entra, or the metadata service of the machine, refuses. Its 400 is an unknown tenant, application or identity. */
+/** What Entra, or the metadata service of a machine, refuses. Its 400 is an unknown tenant, application or identity. */
 export function signInRefusal(status: number): { readonly code: AdapterCode; readonly detail: string } {
   const detail = `status ${status}`;
   if (status === 400 || status === 401) return { code: "unauthorized", detail: `${detail}, the identity of signIn is not accepted` };

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { httpUrl, secretRef } from "../../src/contract/settings.ts";
 
-const uuid = () => z.uuid("an id such as 00000000-0000-0000-0000-000000000000");
-const application = { tenant: uuid().describe("id of the Entra tenant"), client: uuid().describe("the application's client id") };
+const guid = () => z.guid("an id such as 00000000-0000-0000-0000-000000000000");
+const application = { tenant: guid().describe("id of the Entra tenant"), client: guid().describe("the application's client id") };
 
 const signIn = z.union(
   [
@@ -14,8 +14,8 @@ const signIn = z.union(
     z.strictObject({ ...application, federatedToken: secretRef().describe("the token of a workload identity, read anew at each sign-in") }),
     z.strictObject({
       managedIdentity: z
-        .union([z.literal("system"), uuid()])
-        .describe("system, or the client id of an identity that is assigned to this machine"),
+        .union([z.literal("system"), guid()])
+        .describe("system, or the client id of an identity that is assigned to this virtual machine"),
     }),
     z.strictObject({ accessToken: secretRef().describe("an access token that somebody else keeps fresh; read anew at each call") }),
   ],
@@ -30,7 +30,7 @@ const name = () => z.string().regex(/^[\w.()-]+$/, "letters, digits, dot, dash, 
 
 /** What an operator sets for one Azure OpenAI or Foundry account. */
 export const settings = z.strictObject({
-  subscription: uuid().describe("id of the subscription"),
+  subscription: guid().describe("id of the subscription"),
   resourceGroup: name().describe("the resource group of the account"),
   account: name().describe("the account: the Azure OpenAI or Foundry resource whose two keys are rotated, not a project in it"),
   signIn: signIn.describe(
