@@ -4,6 +4,7 @@ import type { Secret } from "../contract/secret.ts";
 import type { Key } from "../model.ts";
 import { randomName } from "../rotation/labels.ts";
 import { ledgerKey } from "../rotation/settle.ts";
+import { neitherSlot } from "../rotation/slots.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 import { keyView } from "./views.ts";
 
@@ -23,7 +24,8 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
 
   /** The vendor's row of the key that the store holds. */
   async function findKey(name: string, secret: Secret, keyId: string | undefined, signal: AbortSignal): Promise<VendorKey> {
-    const { provider } = parts.plugs().provider(credentialNamed(parts, name).provider);
+    const providerName = credentialNamed(parts, name).provider;
+    const { provider } = parts.plugs().provider(providerName);
     const verdict = await provider.verify(secret, signal);
     if (verdict === "refused")
       throw new ControlError(
@@ -32,6 +34,14 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         "put a key there that works, then adopt it",
       );
     const identified = await provider.identify(secret, signal);
+    if (identified === undefined && parts.config().providers[providerName]?.definition.supply === "dual-slot") {
+      const { text } = neitherSlot({ name: providerName, credential: name }, `what the store of ${name} holds`);
+      throw new ControlError(
+        "conflict",
+        `${text}, which the vendor accepts`,
+        "do the addresses in the provider's settings belong to one account?",
+      );
+    }
     if (keyId === undefined) {
       if (identified !== undefined) return identified;
       throw new ControlError(

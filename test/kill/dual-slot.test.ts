@@ -107,11 +107,19 @@ async function killedOrOver(host: SlotHost, ms = 20_000): Promise<"killed" | "ov
   }
 }
 
-/** Around every call of the management API, and at the commits on both sides of one that regenerates. */
+/**
+ * Around every call that regenerates, and at the commits on both sides of it; after every one that lists, since before it is
+ * where the commit or the call before was.
+ */
 function pointsOf(calls: readonly Call[]): readonly Point[] {
-  const around = calls.flatMap((_, index) => (["before", "handled"] as const).map((when) => ({ at: "call", when, n: index + 1 }) as const));
-  const beside = calls.filter(({ path }) => path.endsWith("/regenerateKey")).flatMap(({ commits }) => [commits, commits + 1]);
-  const commits = [...new Set(beside)].flatMap((n) => (["before", "after"] as const).map((when) => ({ at: "commit", when, n }) as const));
+  const regenerates = ({ path }: Call) => path.endsWith("/regenerateKey");
+  const around = calls.flatMap((call, index) =>
+    (["before", "handled"] as const).flatMap((when) =>
+      when === "handled" || regenerates(call) ? [{ at: "call", when, n: index + 1 } as const] : [],
+    ),
+  );
+  const beside = new Set(calls.filter(regenerates).flatMap(({ commits }) => [commits, commits + 1]));
+  const commits = [...beside].flatMap((n) => (["before", "after"] as const).map((when) => ({ at: "commit", when, n }) as const));
   return [...around, ...commits];
 }
 

@@ -236,15 +236,19 @@ describe.concurrent("somebody else regenerates", () => {
     }),
   );
 
-  test("the slot that serves, while a create has no answer: a person decides", { timeout: 40_000 }, () =>
+  test.each([
+    ["that did its work", "loseReply"],
+    ["that did nothing", "dropBefore"],
+  ] as const)("the slot that serves, while a create %s has no answer: a person decides", { timeout: 40_000 }, (_, fault) =>
     withSlots({ timing: { callTimeout: "600ms" } }, async (host) => {
-      host.vendor.faults.add({ path: "/regenerateKey$", times: 1, fault: { do: "loseReply" } });
+      host.vendor.faults.add({ path: "/regenerateKey$", times: 1, fault: { do: fault } });
       host.vendor.onRequest = ({ path }, phase) => {
-        if (path.endsWith("/regenerateKey") && phase === "handled") host.vendor.vendor.regenerate("Key1");
+        if (path.endsWith("/regenerateKey") && phase === "before") host.vendor.vendor.regenerate("Key1");
       };
       const told = await host.stuck(await host.rotate());
       expect(told.hint).toContain("rotatectl adopt");
       expect(host.regenerations(), "and no call is made again").toHaveLength(1);
+      expect(await host.events("keyFound"), "nor is anything taken for ours").toEqual([]);
     }),
   );
 });

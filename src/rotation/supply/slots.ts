@@ -1,3 +1,4 @@
+import type { VendorKey } from "../../contract/provider.ts";
 import type { Key } from "../../model.ts";
 import type { Answer, Problem, StepContext } from "../context.ts";
 import { throughSlotGate } from "../gate.ts";
@@ -9,10 +10,8 @@ import { makeKeyLike } from "./make.ts";
 
 /** Makes the target by regenerating the idle slot. That revokes what stands in it: it passes the gate. */
 export async function regenerateIdleSlot(context: StepContext): Promise<Answer> {
-  const { name, provider } = context.provider;
-  const listed = await context.call((signal) => provider.list(signal));
-  const slots = tellSlots({ name, credential: context.credential.name }, await storeHolds(context), listed);
-  if ("code" in slots) return { go: "stuck", problem: slots };
+  const slots = tellSlots(nameOf(context), await storeHolds(context), await list(context));
+  if ("code" in slots) return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: slots };
 
   const debt = context.keys.find((key) => key.vendorId === slots.idle.id && key.stage === "retiring");
   if (debt !== undefined && debt.promotedAt !== null) {
@@ -20,9 +19,24 @@ export async function regenerateIdleSlot(context: StepContext): Promise<Answer> 
     if (left !== undefined) return left;
   }
   return throughSlotGate(context, slots, {
-    regenerate: async () => killing(context, debt, await makeKeyLike(context, listed, slots.serving)),
+    regenerate: () => regenerate(context, slots, debt),
     behind: (problem) => bringAlong(context, slots, problem),
   });
+}
+
+/** The gate took its time: only if the slots are still what it was asked about does the call leave. */
+async function regenerate(context: StepContext, { serving, idle }: Slots, debt: Key | undefined): Promise<Answer> {
+  const listed = await list(context);
+  if (![serving.vendorId, idle.id].every((id) => listed.some((key) => key.id === id))) return again(context, 0);
+  const answer = await makeKeyLike(context, listed, serving);
+  if (debt === undefined || answer.newKey === undefined) return answer;
+  const { id, vendorId, revokeAnnouncedAt, revokedAt } = debt;
+  const now = context.clock.now();
+  return {
+    ...answer,
+    keys: [...(answer.keys ?? []), { id, set: { revokeAnnouncedAt: revokeAnnouncedAt ?? now, revokedAt: revokedAt ?? now } }],
+    events: [{ code: "keyRevoked", detail: { keyId: vendorId } }, ...(answer.events ?? [])],
+  };
 }
 
 /** A debt that served and was never revoked stands in the idle slot: it is drained like any other before it dies. */
@@ -48,16 +62,6 @@ async function bringAlong(context: StepContext, { secret }: Slots, problem: Prob
   return contradicted(context, (await reloadAll(context, secret)) ?? problem);
 }
 
-/** The call that made the target revoked a debt in its place. */
-function killing(context: StepContext, debt: Key | undefined, answer: Answer): Answer {
-  if (debt === undefined || answer.newKey === undefined) return answer;
-  const now = context.clock.now();
-  return {
-    ...answer,
-    keys: [
-      ...(answer.keys ?? []),
-      { id: debt.id, set: { revokeAnnouncedAt: debt.revokeAnnouncedAt ?? now, revokedAt: debt.revokedAt ?? now } },
-    ],
-    events: [{ code: "keyRevoked", detail: { keyId: debt.vendorId } }, ...(answer.events ?? [])],
-  };
-}
+const list = (context: StepContext): Promise<readonly VendorKey[]> => context.call((signal) => context.provider.provider.list(signal));
+
+const nameOf = ({ provider, credential }: StepContext) => ({ name: provider.name, credential: credential.name });
