@@ -2,6 +2,7 @@ import type { ProviderDefinition } from "../src/contract/provider.ts";
 import { anyLlm } from "./any-llm.ts";
 import { awsAccessKey } from "./aws-access-key.ts";
 import { awsBedrock } from "./aws-bedrock.ts";
+import { azureOpenAi } from "./azure-openai.ts";
 import { gemini } from "./gemini.ts";
 import { litellm } from "./litellm.ts";
 import { openai } from "./openai.ts";
@@ -12,6 +13,7 @@ export const PROVIDERS = {
   "any-llm": anyLlm,
   "aws-access-key": awsAccessKey,
   "aws-bedrock": awsBedrock,
+  "azure-openai": azureOpenAi,
   gemini,
   litellm,
   openai,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isExempt, isLoopback } from "../src/world/hosts.ts";
+import { isExempt, isLoopback, staysHere } from "../src/world/hosts.ts";
 
 it.each([
   ["http://localhost", true],
@@ -14,6 +14,16 @@ it.each([
   ["http://0.0.0.0", false],
 ])("%s is loopback: %s", (url, expected) => {
   expect(isLoopback(new URL(url))).toBe(expected);
+});
+
+it.each([
+  ["http://127.0.0.1", true],
+  ["http://169.254.169.254/metadata", true],
+  ["http://169.254.169.253", false],
+  ["http://169.254.169.254.example.org", false],
+  ["http://10.0.0.1", false],
+])("%s stays here: %s", (url, expected) => {
+  expect(staysHere(new URL(url))).toBe(expected);
 });
 
 it.each([

@@ -6,9 +6,11 @@ import type { World } from "./world.ts";
 
 /** A key as the vendor lists it; it never carries the secret value. */
 export interface VendorKey {
+  /** Never used for two keys. Where a slot is used again and again, it names the value that stands there. */
   readonly id: string;
   /** The name we gave it; empty where the vendor keeps none. */
   readonly label: string;
+  /** When it was looked at, where the vendor keeps no time. */
   readonly createdAt: Date;
   readonly enabled: boolean;
   readonly expiresAt?: Date;
@@ -75,7 +77,7 @@ export interface Provider {
   /** Switches a key off, or on again: the way back that `revoke` is not. */
   setEnabled?(keyId: string, enabled: boolean, signal: AbortSignal): Promise<void>;
 
-  /** Makes the key unusable for good. Resolves when it is already gone. */
+  /** Makes the key unusable for good. Resolves when it is already gone. Leaves a slot alone that holds another key by now. */
   revoke(keyId: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -86,7 +88,8 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   readonly supply: Supply;
   /**
    * There where the vendor keeps no label: after a crash a key can be known as ours only by what appeared since the intent,
-   * and only where the settings say that the account is `exclusive`: nobody but rotated makes keys there.
+   * and only where the settings say that the account is `exclusive`: nobody but rotated makes keys there. At a `dual-slot` vendor
+   * nobody uses them either: what an unknown value in the idle slot is good for cannot be seen, and a rotation regenerates it.
    */
   unlabelled?(settings: z.output<Settings>): { readonly exclusive: boolean };
   /** The vendor shows nothing of a secret: `identify` never is certain, and a person who adopts a key names its id. */

@@ -4,6 +4,7 @@ import type { Secret } from "../contract/secret.ts";
 import type { Key } from "../model.ts";
 import { randomName } from "../rotation/labels.ts";
 import { ledgerKey } from "../rotation/settle.ts";
+import { neitherSlot } from "../rotation/slots.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 import { keyView } from "./views.ts";
 
@@ -23,7 +24,8 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
 
   /** The vendor's row of the key that the store holds. */
   async function findKey(name: string, secret: Secret, keyId: string | undefined, signal: AbortSignal): Promise<VendorKey> {
-    const { provider } = parts.plugs().provider(credentialNamed(parts, name).provider);
+    const providerName = credentialNamed(parts, name).provider;
+    const { provider } = parts.plugs().provider(providerName);
     const verdict = await provider.verify(secret, signal);
     if (verdict === "refused")
       throw new ControlError(
@@ -32,6 +34,14 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         "put a key there that works, then adopt it",
       );
     const identified = await provider.identify(secret, signal);
+    if (identified === undefined && parts.config().providers[providerName]?.definition.supply === "dual-slot") {
+      const { text } = neitherSlot({ name: providerName, credential: name }, `what the store of ${name} holds`);
+      throw new ControlError(
+        "conflict",
+        `${text}, which the vendor accepts`,
+        "do the addresses in the provider's settings belong to one account?",
+      );
+    }
     if (keyId === undefined) {
       if (identified !== undefined) return identified;
       throw new ControlError(
@@ -65,6 +75,20 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     );
   }
 
+  /** One credential needs both slots of an account: with a second one, each would wait for the other for ever. */
+  function mustHaveBothSlots(name: string, provider: string): void {
+    if (parts.config().providers[provider]?.definition.supply !== "dual-slot") return;
+    const holder = ledger.keys
+      .liveAt(provider)
+      .find((row) => row.credential !== name && ledger.credentials.get(row.credential)?.retiredAt == null);
+    if (holder === undefined) return;
+    throw new ControlError(
+      "conflict",
+      `credential ${holder.credential} rotates the two keys of ${provider}, and needs both`,
+      "give each credential an account of its own, or retire the other one",
+    );
+  }
+
   return {
     async adopt({ name, keyId }, { actor, signal }) {
       const credential = credentialNamed(parts, name);
@@ -84,6 +108,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
 
       const found = await findKey(name, secret, keyId, call);
       mustBeFree(name, credential.provider, found.id);
+      mustHaveBothSlots(name, credential.provider);
       const version = known?.version ?? `adopted-${parts.installation}-${randomName(20, parts.random)}`;
       await store.stage(version, secret, call);
       mustBeAtRest(name);
@@ -139,6 +164,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     const retired = ledger.credentials.get(key.credential)?.retiredAt != null;
     if (retired) {
       mustBeFree(key.credential, key.provider, key.vendorId);
+      mustHaveBothSlots(key.credential, key.provider);
       ledger.record(key.credential, [{ code: "adopted", detail: { keyId: key.vendorId, actor } }], () =>
         ledger.credentials.retire(key.credential, null),
       );

@@ -4,6 +4,7 @@ import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { PinnedPlan, Rotation } from "../model.ts";
+import { neitherSlot } from "../rotation/slots.ts";
 import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
@@ -12,6 +13,8 @@ const FIRST_KEY = "no key of ours is in the ledger: this makes the first one; an
 const FROM_PERSON = "takes a key out of the pool, or waits for a person to bring one: rotatectl intake";
 const WAY_BACK =
   "if the new key is refused or a consumer cannot use it, the old one is made current again, and the new one deleted in its place";
+const WAY_BACK_OF_SLOTS =
+  "the key in the idle slot dies first, before anything can be undone; if the new one there is refused or a consumer cannot use it, the old one is made current again, and the slot regenerated";
 
 /** The operations that ask the outside world and change nothing. */
 export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
@@ -73,6 +76,17 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
     return asked;
   }
 
+  /** At a vendor with two slots: whether one of them holds what the store holds. */
+  const askSlots = (credential: CredentialConfig, signal: AbortSignal) =>
+    found({ kind: "provider", name: credential.provider }, async () => {
+      const call = within(signal, parts.config().timing.callTimeoutMs);
+      const secret = await parts.plugs().store(credential).read("current", call);
+      const { provider, name } = parts.plugs().provider(credential.provider);
+      if (secret !== undefined && (await provider.identify(secret, call)) !== undefined) return [];
+      const { code, text, hint } = neitherSlot({ name, credential: credential.name }, "the value of the store");
+      return [{ code, message: text, cure: hint }];
+    });
+
   async function askConsumers(credential: CredentialConfig, signal: AbortSignal) {
     const asked = [];
     for (const use of credential.consumers) {
@@ -95,13 +109,14 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const asked = [
         await askProvider(credential.provider, signal),
         await askStore(credential, signal),
+        ...(plan.supply === "dual-slot" ? [await askSlots(credential, signal)] : []),
         ...(await askMirrors(credential, signal)),
         ...(await askConsumers(credential, signal)),
       ];
       const open = ledger.rotations.open(name);
       const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
       const notes = [
-        ...(plan.name === "initial" ? [FIRST_KEY] : [WAY_BACK]),
+        ...(plan.name === "initial" ? [FIRST_KEY] : [plan.supply === "dual-slot" ? WAY_BACK_OF_SLOTS : WAY_BACK]),
         ...notesOfPlaces(parts, credential),
         ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
         ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
@@ -179,6 +194,8 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
       return [];
     case "create":
       return [
+        // The gate stands before this call, too.
+        ...(plan.supply === "dual-slot" ? consumers("prove") : []),
         ...provider(plan.supply === "intake" ? FROM_PERSON : (vendor?.create ?? "creates a key"), {
           irreversible: plan.supply === "dual-slot",
         }),

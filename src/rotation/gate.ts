@@ -1,8 +1,8 @@
-import type { VendorKey } from "../contract/provider.ts";
 import type { CallKind, Key } from "../model.ts";
-import type { Answer, CredentialContext, StepContext } from "./context.ts";
+import type { Answer, CredentialContext, Problem, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
 import { again, askVendor, heldEverywhere, heldSomewhere, probed, secretOf } from "./observe.ts";
+import type { Slots } from "./slots.ts";
 import { retreat } from "./way-back.ts";
 
 /** It let the call through and the vendor has answered, or what the step shall answer instead. */
@@ -23,32 +23,48 @@ export async function throughGate(context: StepContext, kind: Extract<CallKind, 
 }
 
 /**
- * The same for the slot of a two-slot vendor in which the current key does not stand: to regenerate it is to revoke what stands
- * there. The current key is asked about in the place of a target; `regenerate` announces its call and makes it.
+ * The same for the idle slot of a two-slot vendor: to regenerate it is to revoke what stands there. The key that serves is asked
+ * about in the place of a target. `regenerate` announces its call and makes it; `behind` is for consumers that use another value.
  */
-export async function throughSlotGate(context: StepContext, idle: VendorKey, regenerate: () => Promise<Answer>): Promise<Answer> {
-  const { old, provider } = context;
+export async function throughSlotGate(
+  context: StepContext,
+  { serving, secret, idle }: Slots,
+  { regenerate, behind }: { regenerate: () => Promise<Answer>; behind: (problem: Problem) => Promise<Answer> },
+): Promise<Answer> {
+  const { name, unlabelled } = context.provider;
   if (context.openUntil !== undefined) return { go: "again", at: context.openUntil };
-  if (old === undefined)
-    return stuckAtGate(context, `no key serves beside ${idle.id}`, "rotatectl abandon, then adopt the one that serves");
-  const secret = await secretOf(context, old);
-  if (secret === undefined)
-    return stuckAtGate(context, `the secret of ${old.vendorId} is not in the store's keep`, `rotatectl abandon, then adopt`);
-  const evidence = await proveAll(context, old, secret);
-  if (evidence.seen === "unproven") return { ...again(context, context.timing.pollMs), problem: evidence.problem };
-  if (evidence.seen !== "proven") return retreat(context, evidence.seen, evidence.problem);
-  // The idle slot's value is another one than the current key's: where all places hold that, none holds this.
-  if (!(await heldEverywhere(context, old)))
-    return stuckAtGate(context, `not every place holds ${old.vendorId}`, "put the value back that belongs there, then: rotatectl retry");
-  const holder = context.othersHolding({ provider: provider.name, vendorId: idle.id }).find(({ stage }) => stage !== "dead");
-  if (holder !== undefined) return waitForHolder(context, idle.id, holder);
-  if ((await askVendor(context, old, secret)) !== "accepted")
+  const row = context.keys.find(({ vendorId }) => vendorId === idle.id);
+  if (row !== undefined && row.stage !== "retiring")
     return stuckAtGate(
       context,
-      `the vendor does not accept ${old.vendorId}, which serves`,
-      "look at the key and its resource at the vendor",
+      `${idle.id} stands in the idle slot, and is ${row.stage}`,
+      "rotatectl abandon, then adopt the key that serves",
     );
-  return regenerate();
+  if (row === undefined && unlabelled?.exclusive !== true)
+    return stuckAtGate(
+      context,
+      `${name}: ${idle.id} in the idle slot is not known to be ours`,
+      "see that nobody uses it, then set exclusive",
+    );
+
+  // The consumers first: they take longest, and the rest must be fresh when the call leaves.
+  const evidence = await proveAll(context, serving, secret);
+  if (evidence.seen === "unproven") return { ...again(context, context.timing.pollMs), problem: evidence.problem };
+  if (evidence.seen === "contradicted") return behind(evidence.problem);
+  if (evidence.seen === "refused") return retreat(context, evidence.seen, evidence.problem);
+  // The idle slot holds another value than the one that serves: where all places hold that one, none holds it.
+  if (!(await heldEverywhere(context, serving)))
+    return stuckAtGate(
+      context,
+      `not every place holds ${serving.vendorId}`,
+      "put the value back that belongs there, then: rotatectl retry",
+    );
+  const holder = context.othersHolding({ provider: name, vendorId: idle.id }).find(({ stage }) => stage !== "dead");
+  if (holder !== undefined) return waitForHolder(context, idle.id, holder);
+  const verdict = await askVendor(context, serving, secret);
+  if (verdict === "accepted") return regenerate();
+  const text = `the vendor ${verdict === "refused" ? "refuses" : "does not let work"} ${serving.vendorId}, which serves`;
+  return stuckAtGate(context, text, "look at the key and its account at the vendor");
 }
 
 /** Switches a key off that waits in the pool, where no consumer has ever held it; `undefined` when it was done. */

@@ -3,7 +3,8 @@ import type { Secret } from "../contract/secret.ts";
 import type { Intent } from "../model.ts";
 import type { NewKey } from "../state/keys.ts";
 import type { Answer, StepContext } from "./context.ts";
-import { again } from "./observe.ts";
+import { again, storeHolds } from "./observe.ts";
+import { tellSlots } from "./slots.ts";
 
 /**
  * Brings the oldest open intent to its end; `undefined` when none is open.
@@ -28,7 +29,7 @@ export async function settleIntents(context: StepContext, wanted: boolean): Prom
       const now = context.clock.now();
       if (until !== undefined) return again(context, Math.max(1, Math.min(until - now, context.timing.pollMs)));
     }
-    const doubt = whyInDoubt(context, intent, candidates);
+    const doubt = whyInDoubt(context, intent, candidates) ?? (await whyNotIdle(context, listed));
     return doubt === undefined ? takeIn(context, intent, found, wanted) : showToPerson(context, intent, candidates, doubt);
   }
 
@@ -55,6 +56,13 @@ function whyInDoubt({ provider }: StepContext, { known, label }: Intent, candida
   return candidates.length === 1 ? undefined : `${ids} appeared since a create call without an answer, and only one can be ours`;
 }
 
+/** A create call regenerates the idle slot only: where the key that serves is gone, the other change may be a stranger's, too. */
+async function whyNotIdle(context: StepContext, listed: readonly VendorKey[]): Promise<string | undefined> {
+  if (context.plan.supply !== "dual-slot") return undefined;
+  const slots = tellSlots({ name: context.provider.name, credential: context.credential.name }, await storeHolds(context), listed);
+  return "code" in slots ? "somebody else regenerated a slot since a create call without an answer" : undefined;
+}
+
 /** What is not proven ours is never changed: a person deletes it, or says `retry` with it still there, which leaves it alone. */
 async function showToPerson(context: StepContext, intent: Intent, candidates: readonly VendorKey[], text: string): Promise<Answer> {
   const { memo } = context.rotation;
@@ -66,9 +74,11 @@ async function showToPerson(context: StepContext, intent: Intent, candidates: re
     return { ...again(context, 0, {}), closeIntents: [intent.label], events: [{ code: "leftoverLeft", detail }] };
   }
   const hint =
-    intent.known === null
-      ? "delete those at the vendor that nobody uses, then: rotatectl retry"
-      : "delete at the vendor what nobody uses, then: rotatectl retry; what is still there then is left alone";
+    context.plan.supply === "dual-slot"
+      ? "put the key that shall serve into the store, then: rotatectl abandon, and rotatectl adopt"
+      : intent.known === null
+        ? "delete those at the vendor that nobody uses, then: rotatectl retry"
+        : "delete at the vendor what nobody uses, then: rotatectl retry; what is still there then is left alone";
   return {
     go: "stuck",
     problem: { code: "ambiguousLabel", text: `${context.provider.name}: ${text}`, hint },

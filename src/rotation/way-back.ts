@@ -27,7 +27,8 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
     return { ...answer, keys: [...(answer.keys ?? []), probed(context, old)] };
   }
 
-  const others = context.keys.filter((key) => key.id !== old.id);
+  // What consumers may have held is none of a rehearsal's, nor of its way back.
+  const others = context.keys.filter((key) => key.id !== old.id && !(plan.rehearsal && key.promotedAt !== null));
   const neverLeft = (await heldEverywhere(context, old)) && others.every((key) => key.promotedAt === null);
   const name: PlanName = neverLeft ? "discard" : "back";
   const now = context.clock.now();
@@ -35,7 +36,7 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
   const demoted = others.filter((key) => key.id === context.target?.id).map(({ id }) => ({ id, set: retiring }));
   const oldStage = neverLeft ? "current" : old.stage === "retiring" ? "pending" : old.stage;
 
-  const target = pinPlan(name, { ...plan, overlapMs: 0, preflightUntil: null });
+  const target = { ...pinPlan(name, { ...plan, overlapMs: 0, preflightUntil: null }), rehearsal: plan.rehearsal };
   const first = target.steps[0];
   if (first === undefined) throw new Error(`plan ${name} has no step`);
   return {

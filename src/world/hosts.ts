@@ -6,6 +6,14 @@ export function isLoopback(url: URL): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
+/** Where every cloud tells a machine who it is: link-local, plain http only, and answered by the machine's own host. */
+const MACHINE_METADATA = "169.254.169.254";
+
+/** Whether a request stays with this host and the one that it runs on: no proxy can pass it on, and plain text is fine. */
+export function staysHere(url: URL): boolean {
+  return isLoopback(url) || bareHost(url.hostname) === MACHINE_METADATA;
+}
+
 /**
  * Whether a `noProxy` list names the address: `*` names all, `example.org` and `.example.org` that host and all below it,
  * an IP address itself; `:8443` behind any of them narrows it to that port.

@@ -2,7 +2,7 @@ import { type Dispatcher, request as send } from "undici";
 import { type AdapterCode, AdapterError } from "../contract/errors.ts";
 import type { Exchange, ExchangeReply, ExchangeRequest, Http, HttpRequest } from "../contract/http.ts";
 import { Secret } from "../contract/secret.ts";
-import { isLoopback } from "./hosts.ts";
+import { staysHere } from "./hosts.ts";
 import { abortReason, requestFailure } from "./http-failure.ts";
 
 const MAX_REPLY_BYTES = 1 << 20;
@@ -45,7 +45,7 @@ export function makeExchange({ route, allowHttp, log }: Options): Exchange {
   return async (request) => {
     const { action, signal } = request;
     const url = new URL(request.url);
-    if (url.protocol === "http:" && !allowHttp && !isLoopback(url)) {
+    if (url.protocol === "http:" && !allowHttp && !staysHere(url)) {
       throw new AdapterError("insecure", `${action}: plain http to ${url.host}`);
     }
     if (signal.aborted) throw abortReason(signal, action);

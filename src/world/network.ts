@@ -6,7 +6,7 @@ import type { NetworkConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Exchange, Http } from "../contract/http.ts";
 import { Secret } from "../contract/secret.ts";
-import { isExempt, isLoopback } from "./hosts.ts";
+import { isExempt, isLoopback, staysHere } from "./hosts.ts";
 import { type DebugLog, makeExchange, makeHttp, type Route } from "./http.ts";
 
 /** All ways out of this process. */
@@ -33,7 +33,7 @@ export function openNetwork(config: NetworkConfig, { log }: { readonly log?: Deb
 
   const routeVia = (through: Dispatcher | undefined) => {
     return (url: URL): Route => {
-      if (through === undefined || isLoopback(url) || isExempt(url, config.noProxy)) return { dispatcher: direct, viaProxy: false };
+      if (through === undefined || staysHere(url) || isExempt(url, config.noProxy)) return { dispatcher: direct, viaProxy: false };
       return { dispatcher: through, viaProxy: true };
     };
   };

@@ -18,7 +18,7 @@ const FAULTS = {
 
 const vendors = await startVendors();
 
-describe.each(casesOf(vendors, ["create", "intake"]))("provider $title", (one: ProviderCase) => {
+describe.each(casesOf(vendors, ["create", "intake", "dual-slot"]))("provider $title", (one: ProviderCase) => {
   const { vendor } = one;
   const open = openCase(one);
 

@@ -50,6 +50,7 @@ export type MadeKey = { readonly id: string; readonly secret: Secret };
 /** A connected provider for the tests of one `describe`, and what they ask of it. */
 export function openCase({ vendor, definition, settings }: ProviderCase) {
   const errors: unknown[] = [];
+  let latest: string | undefined;
   const open = {
     world: undefined as unknown as TestWorld,
     provider: undefined as unknown as Provider,
@@ -57,13 +58,23 @@ export function openCase({ vendor, definition, settings }: ProviderCase) {
     find: async (id: string): Promise<VendorKey | undefined> => (await open.provider.list(signal)).find((key) => key.id === id),
 
     /** The provider's own create, for the vendors that have one. */
-    create(request: CreateRequest, stop: AbortSignal = signal) {
+    async create(request: CreateRequest, stop: AbortSignal = signal) {
       const { provider } = open;
       if (provider.create === undefined) throw new Error("this vendor has no create");
-      const made = definition.makeSecret?.(open.world.random);
+      const ours = definition.makeSecret?.(open.world.random);
       // One of ours can be searched for like those that a fake makes.
-      const secret = request.secret ?? (made && new Secret(`${made.reveal()}-canary`));
-      return provider.create({ ...request, ...(secret && { secret }) }, stop);
+      const secret = request.secret ?? (ours && new Secret(`${ours.reveal()}-canary`));
+      const like = request.like ?? (await open.standing());
+      const made = await provider.create({ ...request, ...(like && { like }), ...(secret && { secret }) }, stop);
+      latest = made.id;
+      return made;
+    },
+
+    /** The key beside which a vendor with two slots makes another one: the last that was made, or any. */
+    async standing(): Promise<VendorKey | undefined> {
+      if (definition.supply !== "dual-slot") return undefined;
+      const listed = await open.provider.list(signal);
+      return listed.find(({ id }) => id === latest) ?? listed[0];
     },
 
     /** A key of ours: made by a call, or by a person where there is none. */
@@ -87,9 +98,10 @@ export function openCase({ vendor, definition, settings }: ProviderCase) {
     async everyCall(): Promise<Record<string, (signal: AbortSignal) => Promise<unknown>>> {
       const { provider } = open;
       const { id, secret } = await open.make();
+      const like = await open.standing();
       vendor.reset();
       return {
-        ...(provider.create && { create: (stop: AbortSignal) => open.create({ label: newLabel() }, stop) }),
+        ...(provider.create && { create: (stop: AbortSignal) => open.create({ label: newLabel(), ...(like && { like }) }, stop) }),
         list: (stop) => provider.list(stop),
         ...(!definition.cannotIdentify && { identify: (stop: AbortSignal) => provider.identify(secret, stop) }),
         verify: (stop) => provider.verify(secret, stop),

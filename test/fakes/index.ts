@@ -3,6 +3,7 @@ import type { Secret } from "../../src/contract/secret.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import { accessKeyVendor } from "./aws-access-key-vendor.ts";
 import { fakeBedrockVendor } from "./aws-bedrock-vendor.ts";
+import { fakeAzureOpenAiVendor } from "./azure-openai-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeLiteLlmVendor } from "./litellm-vendor.ts";
@@ -43,6 +44,7 @@ export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendo
   "any-llm": anyLlmVendor,
   "aws-access-key": accessKeyVendor,
   "aws-bedrock": fakeBedrockVendor,
+  "azure-openai": fakeAzureOpenAiVendor,
   gemini: fakeGeminiVendor,
   litellm: fakeLiteLlmVendor,
   openai: fakeOpenAiVendor,

@@ -44,6 +44,22 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
+  test("leaves it alone on its way back, too", { timeout: 40_000 }, () =>
+    withHost({ timing: { verify: { times: 3, over: "20ms", deadline: "200ms" } } }, async (host) => {
+      const release = KEEP.drain(host);
+      await host.rotate();
+      await host.reaches("drain");
+      await person(host).call("abandon", { name: "main" });
+      await release();
+      // Only keys that are younger than an hour are refused: the one that serves is older by now.
+      for (const key of host.vendor.vendor.everyKey()) Object.assign(key, { createdAt: Date.now() - 86_400_000 });
+      host.vendor.vendor.lags.newKeyMs = 3_600_000;
+      const { rotation: started } = await person(host).call("rehearse", { name: "main" });
+      expect(await ended(host, started.id)).toMatchObject({ outcome: "failed", plan: "discard" });
+      expect(oldKeyTouched(host)).toBe(false);
+    }),
+  );
+
   test("leaves alone what an abandoned rotation left in use", { timeout: 40_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();

@@ -73,7 +73,8 @@ function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer>
   const { rotation, timing, clock } = context;
   const { [debt.version]: _, ...memo } = rotation.memo;
   if (clock.now() < rotation.stepSince + timing.confirm.limitMs) return Promise.resolve(again(context, timing.confirm.apartMs, memo));
-  const hint = "delete it in the vendor's console, then: rotatectl retry";
+  const what = context.plan.supply === "dual-slot" ? "regenerate" : "delete";
+  const hint = `${what} it in the vendor's console, then: rotatectl retry`;
   return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint } });
 }
 

@@ -7,6 +7,7 @@ import type { KeyPatch } from "../../state/keys.ts";
 import type { Answer, ConsumerPlug, Problem, StepContext } from "../context.ts";
 import { askVendor, asProblem, mirrorsHold, probed, type StoreHolds, secretOf, storeHolds } from "../observe.ts";
 import { CAN_BEGIN, pinPlan, ROUTINE } from "../plans.ts";
+import { slotFindings } from "../slots.ts";
 
 /** Finds facts before the first side effect; what would make the rotation fail or prove nothing ends it here. */
 export async function preflight(context: StepContext): Promise<Answer> {
@@ -51,7 +52,9 @@ async function look(context: StepContext): Promise<Answer> {
   const findings: Finding[] = [...((await context.call(async (signal) => provider.preflight?.(signal))) ?? [])];
   const listed = await context.call((signal) => provider.list(signal));
   const gone = holds.what === "ours" && (await askVendor(context, holds.key, holds.secret)) === "refused";
-  if (holds.what === "ours" && !gone && !listed.some(({ id }) => id === holds.key.vendorId)) findings.push(...unlisted(context, holds.key));
+  if (context.plan.supply === "dual-slot") findings.push(...slotFindings(context, holds, listed, gone));
+  else if (holds.what === "ours" && !gone && !listed.some(({ id }) => id === holds.key.vendorId))
+    findings.push(...unlisted(context, holds.key));
   findings.push(...noPlace(context, listed));
   // A consumer cannot show anything with a key that is dead.
   const current = holds.what === "ours" && !gone ? holds.secret : undefined;

@@ -1,6 +1,7 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { CreatedKey, VendorKey } from "../../contract/provider.ts";
 import type { Secret } from "../../contract/secret.ts";
+import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { throughGate } from "../gate.ts";
 import { again, asProblem } from "../observe.ts";
@@ -13,9 +14,7 @@ const MOST_INTENTS = 3;
 
 /** Makes the target by a call of the vendor: one journalled intent, one call, and the secret staged at once. */
 export async function makeKey(context: StepContext): Promise<Answer> {
-  const listedAt = context.clock.now();
-  const keys = await context.call((signal) => context.provider.provider.list(signal));
-  return makeKeyBeside(context, { keys, listedAt });
+  return makeKeyLike(context, await listKeys(context), context.old);
 }
 
 /** The vendor's keys, and when it was asked for them. */
@@ -24,8 +23,13 @@ export interface Listing {
   readonly listedAt: number;
 }
 
-/** The same, with the vendor's keys as they were listed just now. */
-export async function makeKeyBeside(context: StepContext, { keys: listed, listedAt }: Listing): Promise<Answer> {
+export async function listKeys(context: StepContext): Promise<Listing> {
+  const listedAt = context.clock.now();
+  return { listedAt, keys: await context.call((signal) => context.provider.provider.list(signal)) };
+}
+
+/** The same, with the vendor's keys as they were listed just now, and the one that the new key is to be like. */
+export async function makeKeyLike(context: StepContext, { keys: listed, listedAt }: Listing, model: Key | undefined): Promise<Answer> {
   if (context.rotation.intents >= MOST_INTENTS) {
     const text = `${MOST_INTENTS} create calls brought no key that can serve`;
     return {
@@ -39,7 +43,7 @@ export async function makeKeyBeside(context: StepContext, { keys: listed, listed
   const { provider } = context.provider;
   const make = provider.create?.bind(provider);
   if (make === undefined) throw new Error(`${context.provider.name} creates no keys`);
-  const like = listed.find(({ id }) => id === context.old?.vendorId);
+  const like = listed.find(({ id }) => id === model?.vendorId);
   const label = context.newLabel();
   const secret = context.newSecret();
   if (!(await context.announce({ kind: "create", label, listed: listed.map(({ id }) => id), listedAt }))) return makeRoom(context);
