@@ -96,6 +96,12 @@ describe("a vendor of two replicas, one of which knows a revoked key for 60 s lo
     expect(asked).toEqual([0, 45_000, 90_000]);
   });
 
+  it("is asked at whole milliseconds, which is what the ledger keeps", async () => {
+    const { asked } = await confirmed(refused, { revokeLagMs: LAG_MS, confirm: { times: 8 } });
+    expect(asked.every(Number.isInteger)).toBe(true);
+    expect(asked).toHaveLength(8);
+  });
+
   it("is given its lag also where the secret is lost", async () => {
     expect((await confirmed(refused, { revokeLagMs: LAG_MS, secretLost: true })).deadAfterMs).toBeGreaterThanOrEqual(LAG_MS);
   });

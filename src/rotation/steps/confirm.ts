@@ -54,7 +54,7 @@ async function countAbsence(context: StepContext, debt: Key, seen: Seen | undefi
 /** The wait between two looks, so that all that must agree are spread over the vendor's lag. */
 function gapOver({ timing }: StepContext, lagMs: number): number {
   const { apartMs, times } = timing.confirm;
-  return Math.max(apartMs, lagMs / Math.max(1, times - 1));
+  return Math.max(apartMs, Math.ceil(lagMs / Math.max(1, times - 1)));
 }
 
 /** Its place in the keep goes first: after a crash in between, its absence from the listings is asked instead. */
