@@ -79,7 +79,12 @@ export class Host {
   /** Starts the daemon and waits until it answers. `env` and `preload` are for this start only. */
   async start(more: { env?: Readonly<Record<string, string>>; preload?: readonly string[] } = {}): Promise<void> {
     this.launch(more);
-    await this.ready();
+    try {
+      await this.ready();
+    } catch (error) {
+      await this.end("SIGKILL");
+      throw error;
+    }
   }
 
   /** Starts the daemon without waiting. */
@@ -97,7 +102,8 @@ export class Host {
   }
 
   async ready(): Promise<void> {
-    const until = Date.now() + 10_000;
+    // A start takes 0.3 s; on a machine where five tests at once wait for two cores, many times that.
+    const until = Date.now() + 30_000;
     for (;;) {
       const answered = await this.client.call("status", {}).then(
         () => true,

@@ -37,8 +37,11 @@ export async function reloadAll(context: StepContext, secret: Secret): Promise<P
 /** A reload may have joined an older one: it is repeated, and only a contradiction that lasts leads back. */
 export async function contradicted(context: StepContext, problem: Problem): Promise<Answer> {
   const now = context.clock.now();
-  const { memo } = context.rotation;
-  const since = typeof memo["contradictedSince"] === "number" ? memo["contradictedSince"] : now;
-  if (now - since < context.timing.reloadSettleMs) return again(context, context.timing.pollMs, { ...memo, contradictedSince: since });
-  return retreat(context, "contradicted", problem);
+  const { rotation, timing } = context;
+  const { contradictedSince: since, contradictedAt: last } = rotation.memo;
+  // Time in which nobody looked, because the daemon was down, is no time in which it lasted.
+  const looked = typeof since === "number" && typeof last === "number" && now - last < timing.reloadSettleMs + timing.proveTimeoutMs;
+  const from = looked ? since : now;
+  if (now - from >= timing.reloadSettleMs) return retreat(context, "contradicted", problem);
+  return again(context, timing.pollMs, { ...rotation.memo, contradictedSince: from, contradictedAt: now });
 }
