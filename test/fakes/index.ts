@@ -1,5 +1,6 @@
 import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
+import { fakeAnthropicVendor } from "./anthropic-vendor.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
@@ -36,6 +37,7 @@ export interface FakeVendor {
 
 /** A provider without a fake does not compile: the suite has no gaps. */
 export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
+  anthropic: fakeAnthropicVendor,
   "any-llm": anyLlmVendor,
   gemini: fakeGeminiVendor,
   openai: fakeOpenAiVendor,
