@@ -1,4 +1,5 @@
-import type { VendorKey } from "../contract/provider.ts";
+import { hasCode } from "../contract/errors.ts";
+import type { Provider, VendorKey } from "../contract/provider.ts";
 import type { CallKind, Key } from "../model.ts";
 import type { Answer, CredentialContext, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
@@ -18,8 +19,17 @@ export async function throughGate(context: StepContext, kind: Extract<CallKind, 
   await context.announce({ kind, key: debt });
   const calls = context.irreversible(debt);
   if (kind === "revoke") await context.call((signal) => calls.revoke(debt.vendorId, signal));
-  else await context.call(async (signal) => calls.setEnabled?.(debt.vendorId, false, signal));
+  else await context.call((signal) => switchOff(calls, debt.vendorId, signal));
   return { passed: true };
+}
+
+/** A key that is gone is off. */
+async function switchOff(calls: Pick<Provider, "setEnabled">, vendorId: string, signal: AbortSignal): Promise<void> {
+  try {
+    await calls.setEnabled?.(vendorId, false, signal);
+  } catch (error) {
+    if (!hasCode(error, "notFound")) throw error;
+  }
 }
 
 /**

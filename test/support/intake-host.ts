@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { expect } from "vitest";
 import type { IntakeReply, RotationView } from "../../src/api.ts";
 import { openClient } from "../../src/cli/client.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { FakeKey } from "../fakes/anthropic/vendor.ts";
 import { type FakeAnthropic, startFakeAnthropic } from "../fakes/anthropic.ts";
 import { Host, QUICK_TIMING } from "./host.ts";
-import { type StandIn, startStandIn } from "./stand-in.ts";
+import { type LineConsumer, startLineConsumer } from "./line-consumer.ts";
 
 export interface IntakeHostOptions {
   readonly timing?: object;
@@ -19,13 +20,13 @@ export interface IntakeHostOptions {
   readonly other?: boolean;
 }
 
-/** Anthropic's fake, where a person makes the keys; one credential `main` that the stand-in consumer uses; the real daemon. */
+/** Anthropic's fake, where a person makes the keys; one credential `main` that a program uses; the real daemon. */
 export class IntakeHost {
   readonly host: Host;
   readonly fake: FakeAnthropic;
   /** The key that serves first. */
   readonly key: FakeKey;
-  readonly standIn: StandIn;
+  readonly consumer: LineConsumer;
   readonly workspace: string;
 
   static async start(options: IntakeHostOptions = {}): Promise<IntakeHost> {
@@ -39,30 +40,31 @@ export class IntakeHost {
   static async make(options: IntakeHostOptions = {}): Promise<IntakeHost> {
     const fake = await startFakeAnthropic();
     const workspace = fake.vendor.addWorkspace();
-    const key = fake.vendor.addKey("adopted", { workspace });
+    const dayAgo = Date.now() - 86_400_000;
+    const key = fake.vendor.addKey("adopted", { workspace, createdAt: dayAgo, stateSince: dayAgo });
     const host = new Host(() => ({
       credentials: { admin: fake.admin.secret },
       ...(options.preload === undefined ? {} : { preload: options.preload }),
       config: {},
     }));
     host.write("secret", options.empty === true ? "" : key.secret);
-    const standIn = await startStandIn({ secret: host.path("secret"), socket: host.path("app.sock"), vendor: fake.url });
-    const made = new IntakeHost({ host, fake, key, standIn, workspace });
+    const consumer = await startLineConsumer(host.path("secret"), (secret) => accepts(fake.url, secret));
+    const made = new IntakeHost({ host, fake, key, consumer, workspace });
     made.configure(options);
     return made;
   }
 
-  private constructor(parts: Pick<IntakeHost, "host" | "fake" | "key" | "standIn" | "workspace">) {
+  private constructor(parts: Pick<IntakeHost, "host" | "fake" | "key" | "consumer" | "workspace">) {
     this.host = parts.host;
     this.fake = parts.fake;
     this.key = parts.key;
-    this.standIn = parts.standIn;
+    this.consumer = parts.consumer;
     this.workspace = parts.workspace;
   }
 
   configure(options: IntakeHostOptions = {}): void {
-    const { host, fake, standIn, workspace } = this;
-    const { reload, validate } = standIn;
+    const { host, fake, consumer, workspace } = this;
+    const { reload, validate } = consumer;
     const credential = (path: string) => ({
       provider: "anthropic",
       store: { use: "local", path: host.path(path) },
@@ -138,18 +140,22 @@ export class IntakeHost {
     return this.fake.vendor.everyKey().flatMap((key) => (this.fake.vendor.statusOf(key) === "active" ? [key.id] : []));
   }
 
+  /** At rest one key serves: it is what the store holds and the consumer uses, and no other is on at the vendor. */
+  async expectQuiet(serves: FakeKey): Promise<void> {
+    const shown = await this.host.show("main");
+    expect(shown.current?.vendorId).toBe(serves.id);
+    expect(this.stored()).toBe(serves.secret);
+    expect(await this.consumer.serves(), "the consumer is served").toBe(true);
+    expect(this.on(), "one key is on at the vendor").toEqual([serves.id]);
+  }
+
   stored(): string {
     return this.host.read("secret");
   }
 
-  /** Whether the consumer serves somebody at this moment. */
-  async serves(): Promise<boolean> {
-    return (await fetch(this.standIn.url, { method: "POST" })).ok;
-  }
-
   /** Names of the kept versions beside the secret file. */
   kept(): readonly string[] {
-    return readdirSync(this.host.directory).filter((name) => name.includes("secret") && name !== "secret" && !name.startsWith("other"));
+    return readdirSync(this.host.directory).filter((name) => name.includes("secret") && name !== "secret" && !name.includes("other"));
   }
 
   /** The ledger, while no daemon has it open. */
@@ -172,7 +178,14 @@ export class IntakeHost {
 
   async stop(): Promise<void> {
     await this.host.remove();
-    await this.standIn.stop();
+    await this.consumer.stop();
     await this.fake.close();
   }
+}
+
+/** A request of a consumer, as Anthropic answers those that speak OpenAI's language. */
+async function accepts(url: string, secret: string): Promise<boolean> {
+  const body = JSON.stringify({ model: "claude-fake-1", messages: [{ role: "user", content: "ping" }] });
+  const headers = { authorization: `Bearer ${secret}`, "content-type": "application/json" };
+  return (await fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body })).ok;
 }
