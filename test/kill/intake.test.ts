@@ -11,6 +11,8 @@ import { nameOf, type Point } from "./kill-host.ts";
  * around each commit and each request of that part, and told again what it was told, as a person does who got no answer.
  */
 type IntakePoint = Point & { readonly at: "commit" | "vendor" };
+
+/** How many commits there are, and requests that change something: what is only asked leaves the world as the commit before it. */
 type Counts = Readonly<Record<IntakePoint["at"], number>>;
 
 const PRELOAD = fileURLToPath(new URL("kill-at-commit.mjs", import.meta.url));
@@ -19,7 +21,8 @@ const TIMING = { callTimeout: "600ms", proveTimeout: "6s", verify: { times: 3, o
 class Killed {
   readonly inner: IntakeHost;
   readonly made: FakeKey;
-  readonly #point: IntakePoint | undefined;
+  /** It was killed at its point. */
+  killed = false;
   readonly #request = crypto.randomUUID();
   #armed = false;
   #vendor = 0;
@@ -36,9 +39,8 @@ class Killed {
   private constructor(inner: IntakeHost, point: IntakePoint | undefined) {
     this.inner = inner;
     this.made = inner.makeKey();
-    this.#point = point;
-    inner.fake.onRequest = ({ path }, phase) => {
-      if (!this.#armed || path.endsWith("/chat/completions")) return;
+    inner.fake.onRequest = ({ method, path }, phase) => {
+      if (!this.#armed || method !== "POST" || path.endsWith("/chat/completions")) return;
       if (phase === "before") this.#vendor += 1;
       if (point?.at === "vendor" && point.when === phase && point.n === this.#vendor) inner.host.daemon?.kill("SIGKILL");
     };
@@ -85,6 +87,7 @@ class Killed {
   }
 
   async #restart(): Promise<void> {
+    this.killed = true;
     this.disarm();
     await this.inner.host.start({ env: { LOG_LEVEL: "info" } });
   }
@@ -151,6 +154,9 @@ async function run(scenario: Scenario, point: IntakePoint | undefined): Promise<
     };
     await scenario.run(host);
     await host.ended();
+    // A run may poll less often than the one that was counted: then it must have ended before the point came.
+    if (point === undefined) expect(host.killed).toBe(false);
+    else if (!host.killed) expect(counted[point.at], "the point was not passed over").toBeLessThan(point.n);
     await inner.expectQuiet(made);
     const { keys } = await inner.host.show("main");
     expect(
