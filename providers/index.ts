@@ -1,4 +1,5 @@
 import type { ProviderDefinition } from "../src/contract/provider.ts";
+import { anthropic } from "./anthropic.ts";
 import { anyLlm } from "./any-llm.ts";
 import { awsAccessKey } from "./aws-access-key.ts";
 import { awsBedrock } from "./aws-bedrock.ts";
@@ -10,6 +11,7 @@ import { openrouter } from "./openrouter.ts";
 
 /** Every vendor that `type` may name under `providers:`. */
 export const PROVIDERS = {
+  anthropic,
   "any-llm": anyLlm,
   "aws-access-key": awsAccessKey,
   "aws-bedrock": awsBedrock,

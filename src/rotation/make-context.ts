@@ -69,6 +69,7 @@ export function makeCredentialContext(
     signal,
     keys: ledger.keys.live(credential.name),
     openUntil: ledger.keys.openUntil(credential.name, clock.now()),
+    fresh: (key) => ledger.keys.get(key.id) ?? key,
     keyWith: (fingerprint) => ledger.keys.withFingerprint(credential.name, fingerprint),
     othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== credential.name),
     provider,

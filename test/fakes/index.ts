@@ -1,5 +1,6 @@
 import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
+import { fakeAnthropicVendor } from "./anthropic-vendor.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import { accessKeyVendor } from "./aws-access-key-vendor.ts";
 import { fakeBedrockVendor } from "./aws-bedrock-vendor.ts";
@@ -41,6 +42,7 @@ export interface FakeVendor {
 
 /** A provider without a fake does not compile: the suite has no gaps. */
 export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendor>>> = {
+  anthropic: fakeAnthropicVendor,
   "any-llm": anyLlmVendor,
   "aws-access-key": accessKeyVendor,
   "aws-bedrock": fakeBedrockVendor,

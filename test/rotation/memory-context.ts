@@ -95,7 +95,8 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     revoke: async (id: string) => void calls.push(`revoke ${id}`),
     setEnabled: async (id: string, on: boolean) => void calls.push(`${on ? "enable" : "disable"} ${id}`),
   };
-  const plug = { name: "openai", provider, listLagMs: 100, revokeLagMs: 0, lastUsed: { precisionMs: 1, lagMs: 100 } };
+  const lags = { listLagMs: 100, revokeLagMs: 0, lastUsed: { precisionMs: 1, lagMs: 100 } };
+  const plug = { name: "openai", provider, supply: "create", ...lags } as const;
   const consumers = of.consumers.map(({ proof, runs, acceptAnswered = false }, index): ConsumerPlug => {
     const busy = runs === undefined ? {} : { busySince: async () => runs };
     const consumer = {
@@ -160,6 +161,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     intents: [],
     createCall: () => undefined,
     openUntil: of.openUntil,
+    fresh: (row) => row,
     keyWith: (fingerprint) => listed.find((row) => row.fingerprint === fingerprint),
     othersHolding: () => of.others,
     othersCreateUntil: () => undefined,
