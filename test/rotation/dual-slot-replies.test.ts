@@ -18,7 +18,7 @@ const NO_ANSWER: readonly { readonly name: string; readonly fault: Fault; readon
 ];
 
 describe.concurrent("regenerating the idle slot", () => {
-  test.each(NO_ANSWER)("$name: looked for by its value, and repeated only through the gate", { timeout: 60_000 }, ({ fault, works }) =>
+  test.each(NO_ANSWER)("$name: looked for by its value, and repeated only through the gate", { timeout: 90_000 }, ({ fault, works }) =>
     withSlots({ timing: TIMING }, async (host) => {
       host.startLoad();
       host.vendor.faults.add({ ...REGENERATE, times: 1, fault });
@@ -36,7 +36,7 @@ describe.concurrent("regenerating the idle slot", () => {
 });
 
 describe.concurrent("regenerating the old key's slot", () => {
-  test.each(NO_ANSWER)("$name: not again where the value is gone", { timeout: 60_000 }, ({ fault, works }) =>
+  test.each(NO_ANSWER)("$name: not again where the value is gone", { timeout: 90_000 }, ({ fault, works }) =>
     withSlots({ timing: TIMING }, async (host) => {
       host.startLoad();
       host.vendor.faults.add({ ...REGENERATE, skip: 1, times: 1, fault });
