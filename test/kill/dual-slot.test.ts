@@ -85,7 +85,7 @@ async function run({ prepare, say, outcomes, serves }: Scenario, point: Point | 
       await trigger().catch(() => undefined);
     }
     const { open, last } = await host.host.show("main");
-    const rotation = await host.ended(open?.id ?? last?.rotation ?? 0, 30_000);
+    const rotation = await host.ended(open?.id ?? last?.rotation ?? 0);
     expect(outcomes, `${rotation.lastError?.message}; ${rotation.stuck?.reason}`).toContain(rotation.outcome);
     expect(host.stored() === host.adopted.secret, `the ${serves} key serves`).toBe(serves === "adopted");
     await host.expectPromisesHold();
@@ -95,7 +95,7 @@ async function run({ prepare, say, outcomes, serves }: Scenario, point: Point | 
   }
 }
 
-async function killedOrOver(host: SlotHost, ms = 20_000): Promise<"killed" | "over"> {
+async function killedOrOver(host: SlotHost, ms = 40_000): Promise<"killed" | "over"> {
   for (const until = Date.now() + ms; ; await sleep(40)) {
     if (!host.host.alive) return "killed";
     if (Date.now() > until) throw new Error(`neither killed nor over:\n${host.host.tail()}`);
@@ -128,6 +128,6 @@ const found = await Promise.all(SCENARIOS.map(async (scenario) => ({ scenario, c
 
 describe.each(found)("dual-slot, $scenario.name: SIGKILL of the daemon", ({ scenario, calls }) => {
   for (const point of pointsOf(calls)) {
-    test.concurrent(`${point.when} ${point.at} ${point.n}`, { timeout: 60_000 }, async () => void (await run(scenario, point)));
+    test.concurrent(`${point.when} ${point.at} ${point.n}`, { timeout: 90_000 }, async () => void (await run(scenario, point)));
   }
 });

@@ -11,7 +11,7 @@ async function configure(host: SlotHost, config: object): Promise<void> {
 }
 
 describe.concurrent("dual-slot, to an operator", () => {
-  test("plan says that both regenerations cannot be undone, and a rotation does no more than it says", { timeout: 40_000 }, () =>
+  test("plan says that both regenerations cannot be undone, and a rotation does no more than it says", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       const plan = await host.person.call("plan", { name: "main" });
       expect(plan).toMatchObject({ plan: "dual-slot", findings: [], notes: [expect.stringContaining("before anything can be undone")] });
@@ -31,7 +31,7 @@ describe.concurrent("dual-slot, to an operator", () => {
     }),
   );
 
-  test("an account that others may use is not touched, and told with its cure", { timeout: 40_000 }, () =>
+  test("an account that others may use is not touched, and told with its cure", { timeout: 90_000 }, () =>
     withSlots({ provider: { exclusive: false } }, async (host) => {
       const planned = await rotatectl(host.host.socket, "plan", "main");
       expect(planned.code).toBe(1);
@@ -41,7 +41,7 @@ describe.concurrent("dual-slot, to an operator", () => {
     }),
   );
 
-  test("a second credential on the account is refused: one needs both slots", { timeout: 40_000 }, () =>
+  test("a second credential on the account is refused: one needs both slots", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       const config = host.config();
       host.host.write("second.json", JSON.stringify({ openai: { apiKey: host.vendor.vendor.slot("Key2").secret } }));
@@ -59,7 +59,7 @@ describe.concurrent("dual-slot, to an operator", () => {
     }),
   );
 
-  test("an empty store is not filled: there is a key already, and it is adopted", { timeout: 40_000 }, () =>
+  test("an empty store is not filled: there is a key already, and it is adopted", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.host.write("secrets.json", "{}");
       expect((await host.person.call("plan", { name: "main" })).findings.map(({ code }) => code)).toContain("noSlot");

@@ -3,6 +3,8 @@ import type { Fault } from "../fakes/faults.ts";
 import { withSlots } from "../support/slot-host.ts";
 
 const CALL_MS = 1500;
+/** A call is open for twice its time-out, counted from its announcement, which is older than the request. */
+const LONG_ENOUGH_MS = 1.5 * CALL_MS;
 const TIMING = { callTimeout: `${CALL_MS}ms` };
 const REGENERATE = { method: "POST", path: "/regenerateKey$" } as const;
 
@@ -16,7 +18,7 @@ const NO_ANSWER: readonly { readonly name: string; readonly fault: Fault; readon
 ];
 
 describe.concurrent("regenerating the idle slot", () => {
-  test.each(NO_ANSWER)("$name: looked for by its value, and repeated only through the gate", { timeout: 40_000 }, ({ fault, works }) =>
+  test.each(NO_ANSWER)("$name: looked for by its value, and repeated only through the gate", { timeout: 90_000 }, ({ fault, works }) =>
     withSlots({ timing: TIMING }, async (host) => {
       host.startLoad();
       host.vendor.faults.add({ ...REGENERATE, times: 1, fault });
@@ -24,7 +26,7 @@ describe.concurrent("regenerating the idle slot", () => {
       const calls = host.regenerations();
       expect(calls, "a repetition, if nothing was done, and the one that kills").toHaveLength(works ? 2 : 3);
       const [first, second] = calls;
-      expect((second?.at ?? 0) - (first?.at ?? 0), "the first could no longer take effect").toBeGreaterThan(1.8 * CALL_MS);
+      expect((second?.at ?? 0) - (first?.at ?? 0), "the first could no longer take effect").toBeGreaterThan(LONG_ENOUGH_MS);
       expect(await host.events("intentMade")).toHaveLength(works ? 1 : 2);
       expect(await host.events("keyFound")).toHaveLength(works ? 1 : 0);
       expect(await host.events("intentClosed")).toHaveLength(works ? 0 : 1);
@@ -34,14 +36,14 @@ describe.concurrent("regenerating the idle slot", () => {
 });
 
 describe.concurrent("regenerating the old key's slot", () => {
-  test.each(NO_ANSWER)("$name: not again where the value is gone", { timeout: 40_000 }, ({ fault, works }) =>
+  test.each(NO_ANSWER)("$name: not again where the value is gone", { timeout: 90_000 }, ({ fault, works }) =>
     withSlots({ timing: TIMING }, async (host) => {
       host.startLoad();
       host.vendor.faults.add({ ...REGENERATE, skip: 1, times: 1, fault });
       expect((await host.ended(await host.rotate())).outcome).toBe("done");
       const [, first, again] = host.regenerations();
       expect(host.regenerations()).toHaveLength(works ? 2 : 3);
-      if (again !== undefined) expect(again.at - (first?.at ?? 0)).toBeGreaterThanOrEqual(2 * CALL_MS - 50);
+      if (again !== undefined) expect(again.at - (first?.at ?? 0)).toBeGreaterThan(LONG_ENOUGH_MS);
       await host.expectPromisesHold();
     }),
   );

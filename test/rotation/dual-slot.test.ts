@@ -18,7 +18,7 @@ async function abandonBeforeReload(host: SlotHost): Promise<() => void> {
 }
 
 describe.concurrent("dual-slot", () => {
-  test("rotation after rotation takes the other slot, and no request fails", { timeout: 60_000 }, () =>
+  test("rotation after rotation takes the other slot, and no request fails", { timeout: 90_000 }, () =>
     withSlots({ signsIn: true, timing: { callTimeout: "10s" } }, async (host) => {
       host.startLoad();
       const slots: string[] = [];
@@ -33,7 +33,7 @@ describe.concurrent("dual-slot", () => {
     }),
   );
 
-  test("both keys work during the overlap; cancelled in it, the old one serves again and the new one dies", { timeout: 40_000 }, () =>
+  test("both keys work during the overlap; cancelled in it, the old one serves again and the new one dies", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.startLoad();
       const id = await host.rotate({ overlap: true });
@@ -49,7 +49,7 @@ describe.concurrent("dual-slot", () => {
     }),
   );
 
-  test("a new key that the vendor refuses is discarded: its slot is regenerated, and nothing was promoted", { timeout: 40_000 }, () =>
+  test("a new key that the vendor refuses is discarded: its slot is regenerated, and nothing was promoted", { timeout: 90_000 }, () =>
     withSlots({ timing: { verify: { times: 3, over: "20ms", deadline: "200ms" } } }, async (host) => {
       host.startLoad();
       host.vendor.vendor.rules.newLagMs = 3_600_000;
@@ -62,7 +62,7 @@ describe.concurrent("dual-slot", () => {
     }),
   );
 
-  test("a vendor that refuses to regenerate has changed nothing", { timeout: 40_000 }, () =>
+  test("a vendor that refuses to regenerate has changed nothing", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       const before = host.vendor.vendor.both();
       host.vendor.faults.add({ path: "/regenerateKey$", fault: { do: "reply", status: 403 } });
@@ -72,7 +72,7 @@ describe.concurrent("dual-slot", () => {
     }),
   );
 
-  test("over the limit it waits as long as the vendor wishes", { timeout: 40_000 }, () =>
+  test("over the limit it waits as long as the vendor wishes", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.vendor.faults.add({ path: "/regenerateKey$", times: 1, fault: { do: "rateLimit", retryAfter: "1" } });
       expect((await host.ended(await host.rotate())).outcome).toBe("done");
@@ -84,7 +84,7 @@ describe.concurrent("dual-slot", () => {
 });
 
 describe.concurrent("rehearsal", () => {
-  test("regenerates the idle slot twice; the consumer is asked, and told nothing", { timeout: 40_000 }, () =>
+  test("regenerates the idle slot twice; the consumer is asked, and told nothing", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.startLoad();
       const asked: string[] = [];
@@ -99,7 +99,7 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
-  test("leaves a slot alone that may be in use since an abandoned rotation", { timeout: 40_000 }, () =>
+  test("leaves a slot alone that may be in use since an abandoned rotation", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       const cure = await abandonBeforeReload(host);
       cure();
@@ -115,7 +115,7 @@ describe.concurrent("rehearsal", () => {
 });
 
 describe.concurrent("the gate before create", () => {
-  test("a consumer that is not on the current key yet: nothing is regenerated until it was told and seen", { timeout: 40_000 }, () =>
+  test("a consumer that is not on the current key yet: nothing is regenerated until it was told and seen", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.startLoad();
       const cure = await abandonBeforeReload(host);
@@ -134,7 +134,7 @@ describe.concurrent("the gate before create", () => {
 
   test(
     "a key that served and was never revoked has its overlap before its slot is regenerated, and its runs end",
-    { timeout: 40_000 },
+    { timeout: 90_000 },
     () =>
       withSlots({}, async (host) => {
         host.startLoad();
@@ -161,7 +161,7 @@ describe.concurrent("the gate before create", () => {
 });
 
 describe.concurrent("somebody else regenerates", () => {
-  test("the slot that serves, before: it stops, and says what to do", { timeout: 40_000 }, () =>
+  test("the slot that serves, before: it stops, and says what to do", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.vendor.vendor.regenerate("Key1");
       const planned = await host.person.call("plan", { name: "main" });
@@ -175,7 +175,7 @@ describe.concurrent("somebody else regenerates", () => {
 
   test(
     "the slot that serves, right before create: it stops; adopted anew, the next rotation brings the consumer along",
-    { timeout: 40_000 },
+    { timeout: 90_000 },
     () =>
       withSlots({}, async (host) => {
         host.vendor.onRequest = ({ path }, phase) => {
@@ -197,7 +197,7 @@ describe.concurrent("somebody else regenerates", () => {
       }),
   );
 
-  test("the idle slot, right before create: it is regenerated all the same", { timeout: 40_000 }, () =>
+  test("the idle slot, right before create: it is regenerated all the same", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.startLoad();
       host.vendor.onRequest = ({ path }, phase) => {
@@ -210,7 +210,7 @@ describe.concurrent("somebody else regenerates", () => {
     }),
   );
 
-  test("the old key's slot during the overlap: what stands there now is not ours and is left alone", { timeout: 40_000 }, () =>
+  test("the old key's slot during the overlap: what stands there now is not ours and is left alone", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.startLoad();
       const id = await host.rotate({ overlap: true });
@@ -223,7 +223,7 @@ describe.concurrent("somebody else regenerates", () => {
     }),
   );
 
-  test("the new key's slot during the overlap: the old one serves again", { timeout: 40_000 }, () =>
+  test("the new key's slot during the overlap: the old one serves again", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       const id = await host.rotate({ overlap: true });
       await host.reaches("drain");
@@ -239,7 +239,7 @@ describe.concurrent("somebody else regenerates", () => {
   test.each([
     ["that did its work", "loseReply"],
     ["that did nothing", "dropBefore"],
-  ] as const)("the slot that serves, while a create %s has no answer: a person decides", { timeout: 40_000 }, (_, fault) =>
+  ] as const)("the slot that serves, while a create %s has no answer: a person decides", { timeout: 90_000 }, (_, fault) =>
     withSlots({ timing: { callTimeout: "600ms" } }, async (host) => {
       host.vendor.faults.add({ path: "/regenerateKey$", times: 1, fault: { do: fault } });
       host.vendor.onRequest = ({ path }, phase) => {

@@ -116,7 +116,7 @@ export class SlotHost {
   }
 
   /** Polls until something is so; says what was waited for when that takes too long. */
-  async until(what: string, ask: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+  async until(what: string, ask: () => boolean | Promise<boolean>, ms = 40_000): Promise<void> {
     for (const limit = Date.now() + ms; !(await ask()); await sleep(20)) {
       if (Date.now() < limit) continue;
       const { open, last } = await this.host.show("main");
@@ -124,7 +124,7 @@ export class SlotHost {
     }
   }
 
-  async ended(id: number, ms = 20_000): Promise<RotationView> {
+  async ended(id: number, ms = 40_000): Promise<RotationView> {
     await this.until(`rotation ${id} has ended`, async () => (await this.view(id)).outcome !== null, ms);
     return this.view(id);
   }
