@@ -11,7 +11,7 @@ describe("two real OpenClaw gateways under load", { timeout: 300_000 }, () => {
     real = await SharedHost.start();
     const agents = [Object.values(AGENTS), ["main"]];
     users = real.gateways.map(({ http }, index) =>
-      startLoad({ http, token: GATEWAY_TOKEN, agents: agents[index] ?? [], clients: 2 - index, pauseMs: 400 }),
+      startLoad({ http, token: GATEWAY_TOKEN, agents: agents[index] ?? [], clients: 2 - index, pauseMs: 1000 }),
     );
   }, 240_000);
   afterAll(async () => {

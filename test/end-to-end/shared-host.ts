@@ -49,7 +49,15 @@ export class SharedHost {
             consumers: [{ use: "first", provider: "acme" }],
           },
         },
-        timing: { ...QUICK_TIMING, callTimeout: "20s", proveTimeout: "4m", reloadSettle: "10s", drainLimit: "3m", poll: "200ms" },
+        timing: {
+          ...QUICK_TIMING,
+          callTimeout: "20s",
+          proveTimeout: "4m",
+          reloadSettle: "30s",
+          drainLimit: "5m",
+          poll: "200ms",
+          tellAfter: "10m",
+        },
       },
     }));
     for (const folder of ["first", "other"]) mkdirSync(host.path(folder));
