@@ -67,7 +67,7 @@ function providers(plugs: Plugs, examples: readonly Config[]): readonly string[]
       ["Type", "Vendor", "Switches keys off", "Tells last use", "Keys can expire", "A new key is listed within"],
       Object.entries(plugs.providers).map(([type, definition]) => providerRow(type, definition, examples)),
     ),
-    "Every provider also takes `listLag`, and where the vendor tells the last use `lastUsedLag` and `lastUsedPrecision`: durations in the place of what is known of the vendor.",
+    "Every provider also takes `listLag` and `revokeLag`, and where the vendor tells the last use `lastUsedLag` and `lastUsedPrecision`: durations in the place of what is known of the vendor.",
     ...Object.entries(plugs.providers).flatMap(([type, { title, apiDocs, settings }]) => [
       `## \`${type}\`: ${title}`,
       `The API that is used: <${apiDocs}>.`,

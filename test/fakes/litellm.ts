@@ -11,7 +11,7 @@ export interface FakeLiteLlm extends HttpFake {
   reset(): void;
 }
 
-/** Starts a LiteLLM proxy 1.106 on a loopback port, with its database in memory; `test/peers/litellm.test.ts` compares it. */
+/** Starts a LiteLLM proxy 1.106 on a loopback port, with its database in memory; `test/compared/litellm.test.ts` compares it. */
 export async function startFakeLiteLlm(masterKey = "sk-canary-master-0001"): Promise<FakeLiteLlm> {
   const vendor = makeVendor(masterKey);
   const server = await startHttpFake({

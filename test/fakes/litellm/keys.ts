@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkFields, numberOf, refusal, unfit, wrapped } from "./replies.ts";
-import { createdRow, infoRow, listedRow } from "./rows.ts";
+import { createdRow, infoRow, listedRow, storedRow } from "./rows.ts";
 import { hashOf, type Vendor } from "./vendor.ts";
 
 /** One request of a proxy admin. */
@@ -125,7 +125,7 @@ function setBlocked(vendor: Vendor, { body, replica }: KeyRequest, blocked: bool
   if (key === undefined) throw refusal(404, "not_found_error", "Key not found.", "key");
   key.blocked = blocked;
   vendor.forget(replica, key.token);
-  return listedRow(key);
+  return blocked ? listedRow(key) : storedRow(key);
 }
 
 /** One that is there is enough, whatever else was named. */

@@ -96,9 +96,30 @@ export function infoRow(key: FakeKey | (FakeKey & { readonly deletedAt: number }
   return { ...common(key), organization_id: key.rights["organization_id"] ?? null, status };
 }
 
+/** In the answer to an unblock: as in the database. */
+export function storedRow(key: FakeKey) {
+  return { ...common(key), token: key.token, organization_id: key.rights["organization_id"] ?? null };
+}
+
+/** What a create does not answer with. */
+const NOT_CREATED = [
+  "total_spend",
+  "model_spend",
+  "object_permission_id",
+  "soft_budget_cooldown",
+  "budget_reset_at",
+  "settings_updated_at",
+  "last_active",
+  "rotation_count",
+  "auto_rotate",
+  "rotation_interval",
+  "last_rotation_at",
+  "key_rotation_at",
+];
+
 /** In the answer to a create: with the secret, and with the alias that was asked for, whatever is stored. */
 export function createdRow(key: FakeKey, asked: Fields) {
-  const { object_permission: _, total_spend: _total, model_spend: _spend, ...row } = common(key);
+  const row = Object.fromEntries(Object.entries(common(key)).filter(([name]) => !NOT_CREATED.includes(name)));
   return {
     ...row,
     key: key.secret,
