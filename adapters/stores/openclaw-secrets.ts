@@ -78,7 +78,7 @@ function connect(access: Access, { path }: Place, reference: string): Mirror {
     async read(signal) {
       signal.throwIfAborted();
       using gateway = await openGateway(access, signal);
-      return active(gateway);
+      return await active(gateway);
     },
 
     async write(secret, over, signal) {
