@@ -24,7 +24,7 @@ type Place = z.output<typeof place>;
 
 /** OpenClaw's own secret store: https://docs.openclaw.ai/gateway/secrets. It keeps one value, and shows it to nobody but its gateway. */
 export const openclawSecrets = defineStore({
-  title: "OpenClaw's own secret store",
+  title: "OpenClaw's own secret store, as a mirror",
   settings,
   place,
   through: { setting: "consumer", type: "openclaw" },

@@ -78,8 +78,8 @@ async function expectReplaced({ host, gateway }: Scene, rotation: RotationView):
   for (const secret of ["canary", live]) expect(written.includes(secret), "no token in log or ledger").toBe(false);
 }
 
-/** A socket of somebody who came with the gateway's own token; its close code. */
-async function guest(gateway: FakeGateway): Promise<Promise<number>> {
+/** A socket of somebody who came with the gateway's own token: the code with which it is closed. */
+async function guest(gateway: FakeGateway): Promise<{ readonly closed: Promise<number> }> {
   const socket = new WebSocket(gateway.url);
   const closed = new Promise<number>((resolve) => socket.addEventListener("close", ({ code }) => resolve(code)));
   const client = { id: "gateway-client", version: "1", platform: "linux", mode: "backend" };
@@ -91,7 +91,7 @@ async function guest(gateway: FakeGateway): Promise<Promise<number>> {
       else if (frame.type === "res") resolve();
     });
   });
-  return closed;
+  return { closed };
 }
 
 describe.concurrent.each(["file", "own store"] as const)("the gateway's own token in its %s", (kept) => {
@@ -102,10 +102,10 @@ describe.concurrent.each(["file", "own store"] as const)("the gateway's own toke
       expect(before.findings).toEqual([]);
       expect(before.notes.join("\n")).toMatch(/the reload is the revoke.*none measured yet.*the laptop in the kitchen/s);
       expect(before.effects.filter(({ irreversible }) => irreversible).map(({ step }) => step)).toEqual(["reload"]);
-      const cutOff = await guest(gateway);
+      const { closed } = await guest(gateway);
 
       await expectReplaced(scene, await scene.rotated());
-      expect(await cutOff).toBe(4001);
+      expect(await closed).toBe(4001);
       expect(await codes()).toEqual(expect.arrayContaining(["keySuperseded", "gapMeasured", "consumerProven", "keyDead"]));
       expect(await codes()).not.toContain("gatePassed");
       const { events } = await host.client.call("history", { name: "main", limit: 100 });
@@ -230,10 +230,13 @@ describe.concurrent("a rotation in place", () => {
       const held = new Promise<void>((resolve) => {
         release = resolve;
       });
-      // The proof is held up: by then the reload is over.
+      // The proof is held up at its first question. The reload asks the same once, before.
+      let reloaded = false;
+      let asked = 0;
       gateway.onRequest = (name, phase) => {
-        if (name !== "secrets.reload" || phase !== "after") return;
-        gateway.onRequest = (next) => (next === "status" ? held : undefined);
+        if (name === "secrets.reload") reloaded = true;
+        if (reloaded && name === "status" && phase === "before") asked += 1;
+        return asked >= 2 ? held : undefined;
       };
       const { id } = await rotateToken(host, crypto.randomUUID());
       await expect.poll(async () => (await host.show("main")).open?.step, { timeout: 15_000 }).toBe("validate");
@@ -247,12 +250,8 @@ describe.concurrent("a rotation in place", () => {
   test("that was abandoned between write and reload is made good by the next one", { timeout: 60_000 }, () =>
     withToken({ kept: "file" }, async (scene) => {
       const { host, gateway } = scene;
-      gateway.knobs.missing = ["secrets.reload"];
-      gateway.onRequest = undefined;
+      gateway.onRequest = (name) => (name === "secrets.reload" ? new Promise(() => {}) : undefined);
       await rotateToken(host, crypto.randomUUID());
-      // Without the reload the rotation gets as far as its first look at the gateway; let it write first.
-      gateway.knobs.missing = [];
-      gateway.onRequest = (name, phase) => (name === "secrets.reload" && phase === "before" ? new Promise(() => {}) : undefined);
       await expect.poll(async () => (await host.show("main")).open?.step, { timeout: 15_000 }).toBe("reload");
       await host.client.call("abandon", { name: "main" });
       gateway.onRequest = undefined;
