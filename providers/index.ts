@@ -7,6 +7,7 @@ import { azureOpenAi } from "./azure-openai.ts";
 import { gemini } from "./gemini.ts";
 import { litellm } from "./litellm.ts";
 import { openai } from "./openai.ts";
+import { openclawToken } from "./openclaw-token.ts";
 import { openrouter } from "./openrouter.ts";
 
 /** Every vendor that `type` may name under `providers:`. */
@@ -19,6 +20,7 @@ export const PROVIDERS = {
   gemini,
   litellm,
   openai,
+  "openclaw-token": openclawToken,
   openrouter,
 } as const satisfies Record<string, ProviderDefinition>;
 

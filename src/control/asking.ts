@@ -5,6 +5,7 @@ import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { PinnedPlan, Rotation } from "../model.ts";
+import { RELOAD_REVOKES } from "../rotation/in-place.ts";
 import { neitherSlot } from "../rotation/slots.ts";
 import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
@@ -17,6 +18,11 @@ const WAY_BACK_OF_SLOTS =
   "the key in the idle slot dies first, before anything can be undone; if the new one there is refused or a consumer cannot use it, the old one is made current again, and the slot regenerated";
 
 /** The operations that ask the outside world and change nothing. */
+const IN_PLACE =
+  "one value at a time: the reload is the revoke, so there is no overlap, and nothing checks first that everybody who holds the old value has the new one";
+const NO_GAP = "for how long neither the old value nor the new one is accepted: none measured yet";
+const WAY_BACK_IN_PLACE = "a way back is open only until the new value is live: after that it goes forward only";
+
 export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
   const { ledger, clock } = parts;
   const within = (signal: AbortSignal, ms: number) => AbortSignal.any([signal, clock.deadline(ms)]);
@@ -116,8 +122,9 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const open = ledger.rotations.open(name);
       const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
       const notes = [
-        ...(plan.name === "initial" ? [FIRST_KEY] : [plan.supply === "dual-slot" ? WAY_BACK_OF_SLOTS : WAY_BACK]),
+        ...(plan.name === "initial" ? [FIRST_KEY] : notesOfWayBack(parts, name, plan)),
         ...notesOfPool(parts, credential, plan),
+        ...notesOfVendor(parts, credential),
         ...notesOfPlaces(parts, credential),
         ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
         ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
@@ -176,6 +183,25 @@ function notesOfPool(parts: DaemonParts, { name, provider }: CredentialConfig, p
   return [[waits, ...where, ...steps, `then: rotatectl intake ${name}`].join("; ")];
 }
 
+/** How far a rotation can be taken back, and what it costs where it cannot. */
+function notesOfWayBack(parts: DaemonParts, name: string, { supply }: PinnedPlan): readonly string[] {
+  if (RELOAD_REVOKES[supply]) return [IN_PLACE, gapNote(parts, name), WAY_BACK_IN_PLACE];
+  return [supply === "dual-slot" ? WAY_BACK_OF_SLOTS : WAY_BACK];
+}
+
+/** How long the last rotation left everybody without a value that is accepted. */
+function gapNote({ ledger }: DaemonParts, name: string): string {
+  const last = ledger.events.newestOf(name, "gapMeasured");
+  if (last === undefined) return NO_GAP;
+  const { atMostMs } = last.detail;
+  return `in the last rotation neither the old value nor the new one was accepted for at most ${atMostMs} ms`;
+}
+
+function notesOfVendor(parts: DaemonParts, { provider }: CredentialConfig): readonly string[] {
+  const entry = parts.config().providers[provider];
+  return (entry?.definition.describe(entry.settings).notes ?? []).map((clause) => `${provider}: ${clause}`);
+}
+
 /** What people should know of the places where the value is written. */
 function notesOfPlaces(parts: DaemonParts, credential: CredentialConfig): readonly string[] {
   return [credential.store, ...credential.mirrors].flatMap(({ use, place }) => {
@@ -212,7 +238,7 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
   const consumers = (what: "reload" | "prove") =>
     credential.consumers.map((use) => {
       const does = parts.plugs().consumer(credential.name, use).consumer.describe()[what];
-      return one("consumer", use.use, does, { consumersFeel: does });
+      return one("consumer", use.use, does, { consumersFeel: does, irreversible: what === "reload" && RELOAD_REVOKES[plan.supply] });
     });
   switch (step) {
     case "preflight":

@@ -2,12 +2,15 @@ import type { Mirror } from "../../src/contract/store.ts";
 import { awsMirrorFixtures } from "./aws-fixture.ts";
 import { envFileFixtures } from "./env-file-fixture.ts";
 import { fileMirrorFixtures } from "./file-fixture.ts";
+import { openclawMirrorFixtures } from "./openclaw-mirror-fixture.ts";
 import type { Cell, KindsWith, OpenStore } from "./store-fixture.ts";
 import { vaultMirrorFixtures } from "./vault-fixture.ts";
 
 /** A real place that takes copies, or a strict double of it, with two cells that share one document where it has such a thing. */
 export interface MirrorFixture {
   readonly name: string;
+  /** Its operations all go over one open connection: a crash between two of them is for the kill tests. */
+  readonly uncounted?: true;
   openMirror(): Promise<OpenMirror>;
 }
 
@@ -15,7 +18,7 @@ export interface MirrorFixture {
 export interface OpenMirror extends Pick<OpenStore, "seen" | "strangerWrites" | "snapshot" | "close"> {
   connectMirror(cell: Cell): Mirror;
   /** A new connection that fails for good at its operation number `at` on the outside world, before or after it was done. */
-  connectFailingMirror(cell: Cell, at: number, when: "before" | "after"): { readonly mirror: Mirror; failed(): boolean };
+  connectFailingMirror?(cell: Cell, at: number, when: "before" | "after"): { readonly mirror: Mirror; failed(): boolean };
 }
 
 /** A kind of store that can be a mirror and has no fixture does not compile. */
@@ -23,5 +26,6 @@ export const MIRROR_FIXTURES: Readonly<Record<KindsWith<"mirror">, readonly Mirr
   "aws-secrets-manager": awsMirrorFixtures,
   "env-file": envFileFixtures,
   file: fileMirrorFixtures,
+  "openclaw-secrets": openclawMirrorFixtures,
   vault: vaultMirrorFixtures,
 };

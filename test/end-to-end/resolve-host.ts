@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { z } from "zod";
-import { openGateway } from "../../adapters/consumers/openclaw/gateway.ts";
 import { settings, use } from "../../adapters/consumers/openclaw/settings.ts";
-import { activeValues, degradation } from "../../adapters/consumers/openclaw/views.ts";
+import { degradation } from "../../adapters/consumers/openclaw/views.ts";
+import { activeValues } from "../../adapters/openclaw/active.ts";
+import { openGateway } from "../../adapters/openclaw/gateway.ts";
 import { openClient } from "../../src/cli/client.ts";
 import { type AwsStrict, startAwsStrict } from "../fakes/aws-strict.ts";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";

@@ -15,7 +15,11 @@ interface Seen {
 export async function confirm(context: StepContext): Promise<Answer> {
   const debt = context.debts[0];
   if (debt === undefined) return (await settleIntents(context, false)) ?? { go: "next" };
-  if (debt.revokedAt === null) return { go: "step", step: "revoke", why: `${debt.vendorId} was not revoked yet` };
+  if (debt.revokedAt === null) {
+    // Where one value at a time is known, the reload is what revokes.
+    const step = context.plan.steps.includes("revoke") ? "revoke" : "reload";
+    return { go: "step", step, why: `${debt.vendorId} was not revoked yet` };
+  }
 
   const seen = seenOf(context, debt);
   if (isDead(context, debt, seen)) return bury(context, debt, seen);
@@ -80,8 +84,9 @@ function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer>
 
 /** Often enough in a row, and the last time when no part of the vendor can still know the key. */
 function isDead(context: StepContext, debt: Key, seen: Seen | undefined): seen is Seen {
-  if (seen === undefined || seen.count < context.timing.confirm.times) return false;
-  return seen.lastAt >= (debt.revokedAt ?? 0) + context.issuer(debt).revokeLagMs;
+  const { provider, revokeLagMs } = context.issuer(debt);
+  const times = Math.min(context.timing.confirm.times, provider.refusalsToDead ?? Number.POSITIVE_INFINITY);
+  return seen !== undefined && seen.count >= times && seen.lastAt >= (debt.revokedAt ?? 0) + revokeLagMs;
 }
 
 function seenOf(context: StepContext, debt: Key): Seen | undefined {
