@@ -18,6 +18,7 @@ export function instantConfig(names: readonly string[], stateDirectory: string):
         type: "instant",
         settings: {},
         listLagMs: 0,
+        supply: "create",
         definition: {
           title: "instant",
           apiDocs: "",

@@ -1,10 +1,12 @@
 import type { z } from "zod";
 import type { Schedule } from "./config.ts";
-import type { Document, Path } from "./document.ts";
+import type { Document } from "./document.ts";
 import type { Problem } from "./error.ts";
-import { pathText } from "./explain.ts";
+import { ownCredentials, unproven, wrongReferences } from "./own-credentials.ts";
 import type { fileSchema, Plugs } from "./schema.ts";
+import type { Suggest } from "./suggest.ts";
 import { longestGapMs } from "./time.ts";
+import { placesOf, tell, type Value, valuesOf } from "./values.ts";
 
 export type Parsed = z.output<ReturnType<typeof fileSchema>>;
 export type ParsedCredential = Parsed["credentials"][string];
@@ -19,16 +21,20 @@ export interface Checked {
   readonly warnings: readonly Problem[];
 }
 
-export function check(parts: Parts, document: Document, plugs: Plugs): Checked {
-  const plain = valuesOf(document).filter(({ value }) => isPlainAddress(value));
+export function check(parts: Parts, document: Document, plugs: Plugs, suggest: Suggest): Checked {
+  const values = valuesOf(document);
+  const plain = values.filter(({ value }) => isPlainAddress(value));
+  const own = ownCredentials(values);
   return {
     problems: [
       ...(parts.network.allowHttp ? [] : plain.map(({ path }) => tell(document, path, ...PLAIN_HTTP))),
       ...sharedCells(parts, document, plugs),
       ...wrongRoles(parts, document, plugs),
       ...shortLives(parts, document, plugs),
+      ...wrongReferences(own, parts, document, plugs, suggest),
+      ...unproven(own, document),
     ],
-    warnings: [...secretsInEnvironment(document), ...hasty(parts, document)],
+    warnings: [...secretsInEnvironment(values, document), ...hasty(parts, document)],
   };
 }
 
@@ -36,10 +42,6 @@ const PLAIN_HTTP = [
   "plain http or ws to another host",
   "use https or wss; or, where the network in between is trusted, set network.allowHttp",
 ] as const;
-
-function tell(document: Document, path: Path, message: string, hint: string): Problem {
-  return { path: pathText(path), ...document.valueAt(path), message, hint };
-}
 
 /** Two credentials in one place would overwrite each other. */
 function sharedCells({ stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
@@ -68,14 +70,6 @@ function wrongRoles({ stores, credentials }: Parts, document: Document, plugs: P
         : ["this kind of store cannot be a mirror", "take it out of mirrors"];
     return [tell(document, path, message, hint)];
   });
-}
-
-/** Every place of every credential: that of its store, and those of its mirrors. */
-function placesOf(credentials: Parts["credentials"]) {
-  return Object.entries(credentials).flatMap(([name, { store, mirrors }]) => [
-    { name, path: ["credentials", name, "store"] as Path, used: store, role: "connect" as const },
-    ...mirrors.map((used, index) => ({ name, path: ["credentials", name, "mirrors", index] as Path, used, role: "mirror" as const })),
-  ]);
 }
 
 /** A key that expires before its successor is due, or while it is drained, would fail requests. */
@@ -134,27 +128,11 @@ function hasty({ credentials }: Parts, document: Document): readonly Problem[] {
   });
 }
 
-function secretsInEnvironment(document: Document): readonly Problem[] {
-  return valuesOf(document).flatMap(({ path, value }) => {
+function secretsInEnvironment(values: readonly Value[], document: Document): readonly Problem[] {
+  return values.flatMap(({ path, value }) => {
     if (typeof value !== "object" || value === null || Object.keys(value).join() !== "env") return [];
     const hint = "the whole process can read its environment, and so can whoever may read /proc: prefer { credential } or { file }";
     return [tell(document, path, "a secret in the environment", hint)];
-  });
-}
-
-/** Every setting of a plug, at any depth; not what stands in lists, such as the arguments of a command. */
-function valuesOf({ value }: Document): readonly { readonly path: Path; readonly value: unknown }[] {
-  const file = (value ?? {}) as Readonly<Record<string, unknown>>;
-  return ["providers", "stores", "consumers", "credentials"].flatMap((section) => below([section], file[section]));
-}
-
-function below(path: Path, value: unknown): readonly { readonly path: Path; readonly value: unknown }[] {
-  if (typeof value !== "object" || value === null) return [];
-  // Of all lists only that of a credential's consumers holds settings.
-  if (Array.isArray(value) && path.at(-1) !== "consumers") return [];
-  return Object.entries(value).flatMap(([name, child]) => {
-    const at = [...path, Array.isArray(value) ? Number(name) : name];
-    return [{ path: at, value: child }, ...below(at, child)];
   });
 }
 

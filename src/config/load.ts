@@ -58,7 +58,7 @@ export function parseConfig(text: string, path: string, plugs: Plugs): Config {
   };
   const result = schema.safeParse(value, { error: describeExpected });
   const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, reader));
-  const checked = check(result.data ?? whatIsRight(schema, value), document, plugs);
+  const checked = check(result.data ?? whatIsRight(schema, value), document, plugs, reader.suggest);
   const problems = [...document.problems, ...issues, ...checked.problems];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(path, inOrder(problems));
   return toConfig(result.data, checked, path, plugs);
@@ -121,7 +121,9 @@ function toConfig(parsed: Parsed, { warnings }: Checked, path: string, plugs: Pl
 
 function toProvider({ type, ...entry }: Parsed["providers"][string], definition: Plugs["providers"][string]): ProviderConfig {
   const { listLag, lastUsedLag, lastUsedPrecision } = entry as { listLag?: number; lastUsedLag?: number; lastUsedPrecision?: number };
-  const base = { type, definition, settings: ownSettings(entry), listLagMs: listLag ?? definition.listLagMs };
+  const settings = ownSettings(entry);
+  const supply = definition.supplyOf?.(settings) ?? definition.supply;
+  const base = { type, definition, settings, supply, listLagMs: listLag ?? definition.listLagMs };
   const known = definition.lastUsed;
   if (known === undefined) return base;
   return { ...base, lastUsed: { precisionMs: lastUsedPrecision ?? known.precisionMs, lagMs: lastUsedLag ?? known.lagMs } };

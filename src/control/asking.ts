@@ -3,6 +3,7 @@ import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
+import { ITSELF } from "../itself/consumer.ts";
 import type { PinnedPlan, Rotation } from "../model.ts";
 import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
@@ -75,11 +76,9 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
 
   async function askConsumers(credential: CredentialConfig, signal: AbortSignal) {
     const asked = [];
-    for (const use of credential.consumers) {
-      const subject = { kind: "consumer", name: use.use } as const;
+    for (const { name, consumer } of parts.plugs().consumers(credential, [])) {
       asked.push(
-        await found(subject, async () => {
-          const { consumer } = parts.plugs().consumer(credential.name, use);
+        await found({ kind: "consumer", name }, async () => {
           const call = within(signal, parts.config().timing.proveTimeoutMs);
           return consumer.preflight(await parts.plugs().store(credential).read("current", call), call);
         }),
@@ -170,10 +169,13 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
   const provider = (effect: string, more?: Partial<Effect>) => [one("provider", credential.provider, effect, more)];
   const store = (effect: string) => one("store", credential.store.use, effect);
   const consumers = (what: "reload" | "prove") =>
-    credential.consumers.map((use) => {
-      const does = parts.plugs().consumer(credential.name, use).consumer.describe()[what];
-      return one("consumer", use.use, does, { consumersFeel: does });
-    });
+    parts
+      .plugs()
+      .consumers(credential, [])
+      .map(({ name, consumer }) => {
+        const does = consumer.describe()[what];
+        return one("consumer", name, does, { consumersFeel: name === ITSELF ? null : does });
+      });
   switch (step) {
     case "preflight":
       return [];
