@@ -123,6 +123,8 @@ export interface Description {
   /** What revoke leaves behind or lets somebody undo, where that is not nothing. */
   readonly afterRevoke?: string;
   readonly keyLifetimeMs?: number;
+  /** Why its keys come to be otherwise than they usually do at this vendor. */
+  readonly supplyBecause?: string;
 }
 
 /** A definition whose client is known to have more than the contract demands of every vendor. */

@@ -101,6 +101,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
       const notes = [
         ...(plan.name === "initial" ? [FIRST_KEY] : [WAY_BACK]),
+        ...noteOfSupply(parts, credential),
         ...notesOfPlaces(parts, credential),
         ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
         ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
@@ -142,6 +143,13 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       return { consumer, ...(await plug.pair(within(signal, parts.config().timing.proveTimeoutMs))) };
     },
   };
+}
+
+/** Why a person must make the key, where the vendor has a call that could. */
+function noteOfSupply(parts: DaemonParts, { provider }: CredentialConfig): readonly string[] {
+  const entry = parts.config().providers[provider];
+  const because = entry?.definition.describe(entry.settings).supplyBecause;
+  return because === undefined ? [] : [`${provider}: ${because}`];
 }
 
 /** What people should know of the places where the value is written. */

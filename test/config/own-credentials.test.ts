@@ -44,7 +44,7 @@ const MISTAKES: readonly Mistake[] = [
       ["{ store: admin }", "{ store: admn }"],
       ["path: /admin }", "path: /admin }, consumers: [{ use: gateway, provider: x }]"],
     ).concat("consumers: { gateway: { type: gateway, url: ws://127.0.0.1:1 } }\n"),
-    says: ['2:57: providers.acme.adminKey.store: no credential "admn"', 'hint: did you mean "admin"?'],
+    says: ['2:59: providers.acme.adminKey.store: no credential "admn"', 'hint: did you mean "admin"?'],
   },
   {
     name: "an unknown credential",
@@ -59,7 +59,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     name: "an unknown credential in one of a credential's consumers' settings",
     text: GOOD.replace("18789 }", "18789, token: { store: nobody } }"),
-    says: ["6:73: consumers.gateway.token.store: no credential of this name", "hint: credentials of this file: prod"],
+    says: ["6:72: consumers.gateway.token.store: no credential of this name", "hint: credentials of this file: prod"],
   },
   {
     name: "a credential in the store that it opens",
@@ -89,7 +89,7 @@ const MISTAKES: readonly Mistake[] = [
     says: [
       '5:38: stores.first.key.store: the store of credential "opener" can only be a mirror',
       "hint: a value is read back from a primary store: give the credential another one",
-      "9:35: credentials.opener.store: this kind of store can only be a mirror",
+      "9:36: credentials.opener.store: this kind of store can only be a mirror",
       "hint: name it under mirrors, and another one as the store",
     ],
   },
@@ -97,7 +97,7 @@ const MISTAKES: readonly Mistake[] = [
     name: "no consumer where rotated does not use it either",
     text: change(["{ store: admin }", "{ credential: admin }"]),
     says: [
-      "8:10: credentials.admin.consumers: no consumer: nothing would show that a new key is in use, so no old key could be revoked",
+      "8:3: credentials.admin.consumers: no consumer: nothing would show that a new key is in use, so no old key could be revoked",
       "hint: say who uses it: { use: NAME, … }, where `use` names one of `consumers`",
     ],
   },

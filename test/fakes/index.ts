@@ -3,6 +3,7 @@ import type { Secret } from "../../src/contract/secret.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
+import { fakeOpenAiAdminVendor } from "./openai-admin-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
@@ -39,4 +40,5 @@ export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendo
   "any-llm": anyLlmVendor,
   gemini: fakeGeminiVendor,
   openai: fakeOpenAiVendor,
+  "openai-admin": fakeOpenAiAdminVendor,
 };
