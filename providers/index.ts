@@ -3,11 +3,15 @@ import { anyLlm } from "./any-llm.ts";
 import { gemini } from "./gemini.ts";
 import { openai } from "./openai.ts";
 import { openaiAdmin } from "./openai-admin.ts";
+import { vaultApprole } from "./vault-approle.ts";
 
 /** Every vendor that `type` may name under `providers:`. */
-export const PROVIDERS = { "any-llm": anyLlm, gemini, openai, "openai-admin": openaiAdmin } as const satisfies Record<
-  string,
-  ProviderDefinition
->;
+export const PROVIDERS = {
+  "any-llm": anyLlm,
+  gemini,
+  openai,
+  "openai-admin": openaiAdmin,
+  "vault-approle": vaultApprole,
+} as const satisfies Record<string, ProviderDefinition>;
 
 export type ProviderName = keyof typeof PROVIDERS;

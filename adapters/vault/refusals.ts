@@ -5,13 +5,15 @@ interface Answer {
   readonly action: string;
   /** The file with the rights that the calls need. */
   readonly policy: string;
+  /** What the caller knows of the texts of its own paths. */
+  readonly texts: readonly KnownText[];
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** `undefined` when it is no JSON. */
   readonly body: unknown;
 }
 
-interface Meaning {
+export interface Meaning {
   readonly code: AdapterCode;
   readonly why: string;
   readonly cure?: string;
@@ -22,8 +24,15 @@ const errorBody = z.looseObject({ errors: z.array(z.string()) });
 const errorInData = z.looseObject({ data: z.looseObject({ error: z.string() }) });
 const deletedVersion = z.looseObject({ data: z.looseObject({ metadata: z.looseObject({}) }) });
 
+/** What a text means that comes with one of some statuses. */
+export interface KnownText {
+  readonly statuses: readonly number[];
+  readonly text: RegExp;
+  readonly means: Meaning;
+}
+
 /** Vault gives no codes, so its texts decide where a status has several meanings. None of them is passed on. */
-const TEXTS: readonly { readonly statuses: readonly number[]; readonly text: RegExp; readonly means: Meaning }[] = [
+const TEXTS: readonly KnownText[] = [
   {
     statuses: [400],
     text: /check-and-set parameter did not match/,
@@ -44,20 +53,6 @@ const TEXTS: readonly { readonly statuses: readonly number[]; readonly text: Reg
     text: /sealed/i,
     means: { code: "unavailable", why: "it is sealed", cure: "unseal it: bao operator unseal, or vault operator unseal" },
   },
-  { statuses: [400], text: /^invalid (role or )?secret.id$/i, means: { code: "unauthorized", why: "no such role or secret-id" } },
-  {
-    statuses: [400],
-    text: /unauthorized (by|through) CIDR/i,
-    means: { code: "forbidden", why: "not from this address", cure: "look at the CIDR lists of the role and of its secret-id" },
-  },
-  {
-    statuses: [400, 404, 500],
-    text: /role .* does not exist/,
-    means: { code: "misconfigured", why: "there is no such role", cure: "look at role, mount and namespace" },
-  },
-  // An outage by its status, but an answer: the secret-id is gone.
-  { statuses: [404, 500], text: /failed to find accessor entry/, means: { code: "notFound", why: "there is no such secret-id" } },
-  { statuses: [400, 403, 404, 500], text: /invalid accessor/, means: { code: "notFound", why: "there is no such token" } },
 ];
 
 const STATUSES: Readonly<Record<number, Meaning>> = {
@@ -71,13 +66,13 @@ const STATUSES: Readonly<Record<number, Meaning>> = {
 };
 
 /** What an answer refuses; `undefined` when it is none. A version that was deleted is an answer, though its status is 404. */
-export function refusal({ action, policy, status, headers, body }: Answer): AdapterError | undefined {
+export function refusal({ action, policy, texts, status, headers, body }: Answer): AdapterError | undefined {
   if (status >= 200 && status < 300) {
     if (body !== undefined || status === 204) return undefined;
     return new AdapterError("malformed", `${action}: status ${status}, but the answer is no JSON`);
   }
   if (status === 404 && deletedVersion.safeParse(body).success) return undefined;
-  const { code, why, cure = status === 403 ? rightsOf(policy) : undefined } = meaning(status, body);
+  const { code, why, cure = status === 403 ? rightsOf(policy) : undefined } = meaning(status, body, texts);
   const seconds = headers["retry-after"] ?? "";
   return new AdapterError(code, `${action}: status ${status}, ${why}`, {
     ...(cure !== undefined && { cure }),
@@ -89,10 +84,10 @@ function rightsOf(policy: string): string {
   return `give the token the rights of ${policy}, in the namespace of the settings`;
 }
 
-function meaning(status: number, body: unknown): Meaning {
+function meaning(status: number, body: unknown, own: readonly KnownText[]): Meaning {
   const inData = errorInData.safeParse(body).data?.data.error;
   const errors = errorBody.safeParse(body).data?.errors ?? (inData === undefined ? undefined : [inData]);
-  const known = TEXTS.find((entry) => entry.statuses.includes(status) && errors?.some((text) => entry.text.test(text)));
+  const known = [...own, ...TEXTS].find((entry) => entry.statuses.includes(status) && errors?.some((text) => entry.text.test(text)));
   if (known !== undefined) return known.means;
   if (status < 400)
     return { code: "malformed", why: "and redirects are not followed", cure: "set url to the address that it redirects to" };

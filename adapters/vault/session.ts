@@ -39,7 +39,7 @@ const lease = z.looseObject({
 const lookedUp = z.looseObject({ data: z.looseObject({ ttl: z.number(), renewable: z.boolean().optional() }) });
 
 /** Vault answers 403 to a token that is not valid and to one without rights; a login it refuses with 400. */
-const REFUSED = ["forbidden", "invalid", "unauthorized"] as const;
+const REFUSED = ["forbidden", "invalid"] as const;
 
 let sessions = 0;
 

@@ -5,6 +5,7 @@ import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeOpenAiAdminVendor } from "./openai-admin-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
+import { vaultApproleVendor } from "./vault-approle-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
 export interface FakeVendor {
@@ -41,4 +42,5 @@ export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendo
   gemini: fakeGeminiVendor,
   openai: fakeOpenAiVendor,
   "openai-admin": fakeOpenAiAdminVendor,
+  "vault-approle": vaultApproleVendor,
 };
