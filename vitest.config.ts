@@ -9,6 +9,7 @@ const HEAVY = [
   "test/contract/consumer.test.ts",
   "test/adapters/openclaw-real.test.ts",
   "test/demo.test.ts",
+  "test/rotation/admin-credentials.test.ts",
 ];
 const PEERS = "**/node_modules/**";
 
