@@ -88,4 +88,27 @@ describe("the secret-id of an AppRole: SIGKILL of the daemon", { timeout: 90_000
       await own.stop();
     }
   });
+
+  test("between the end of a secret-id and that of its tokens", async () => {
+    const own = await AppRoleHost.make(TIMING);
+    try {
+      const { host, proxy } = own;
+      await host.start();
+      await host.client.call("adopt", { name: "vault-secret-id" });
+      await host.settled((await host.rotate("vault-secret-id")).id);
+      const old = host.read("secret-id").trim();
+      const elsewhere = await own.logIn(old);
+      proxy.log.length = 0;
+      proxy.faults.add({ method: "GET", path: "/auth/token/accessors$", times: 1, fault: { do: "hang" } });
+      const { id } = await host.rotate("vault-secret-id");
+      await expect.poll(() => proxy.log.some((line) => line.includes("/auth/token/accessors")), { timeout: 20_000 }).toBe(true);
+      await host.end("SIGKILL");
+      expect([await own.logIn(old), await own.opens(elsewhere)], "as it was when the daemon died").toEqual([undefined, true]);
+      await host.start();
+      expect((await host.settled(id, 60_000)).outcome).toBe("done");
+      expect(await own.opens(elsewhere)).toBe(false);
+    } finally {
+      await own.stop();
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { type FaultProxy, startFaultProxy } from "../fakes/fault-proxy.ts";
 import { Host, QUICK_TIMING, ROOT } from "./host.ts";
 import { type OpenBao, startOpenBao } from "./openbao.ts";
 import { RotationHost } from "./rotation-host.ts";
@@ -46,6 +47,7 @@ export class AppRoleHost {
   /** Everything runs but the daemon. */
   static async make(timing: object = {}): Promise<AppRoleHost> {
     const bao = await startOpenBao();
+    const proxy = await startFaultProxy(bao.url, (text) => ({ errors: [text] }));
     await bao.call("POST", "sys/auth/approle", { type: "approle" });
     for (const name of ["vault-policy", "vault-approle-policy"])
       await bao.call("PUT", `sys/policies/acl/${name}`, { policy: readFileSync(`${ROOT}examples/${name}.hcl`, "utf8") });
@@ -58,7 +60,7 @@ export class AppRoleHost {
     const first = (await bao.call("POST", `${ROLE}/secret-id`, {})).body.data;
     await bao.call("POST", "secret/data/apps/openclaw", { data: { apiKey: "sk-canary-serves", note: "not ours" } });
     const host = new Host((h) => {
-      const server = { url: bao.url, auth: { appRole: { roleId, secretId: { store: "vault-secret-id" } } } };
+      const server = { url: proxy.url, auth: { appRole: { roleId, secretId: { store: "vault-secret-id" } } } };
       return {
         config: {
           providers: {
@@ -81,18 +83,21 @@ export class AppRoleHost {
       };
     });
     host.write("secret-id", first.secret_id);
-    return new AppRoleHost(host, bao, roleId, { id: first.secret_id_accessor, secret: first.secret_id });
+    return new AppRoleHost(host, bao, proxy, roleId, { id: first.secret_id_accessor, secret: first.secret_id });
   }
 
   readonly host: Host;
   readonly bao: OpenBao;
+  /** What the daemon talks to in the place of the server. */
+  readonly proxy: FaultProxy;
   /** The secret-id that a person made. */
   readonly first: { readonly id: string; readonly secret: string };
   readonly #roleId: string;
 
-  private constructor(host: Host, bao: OpenBao, roleId: string, first: AppRoleHost["first"]) {
+  private constructor(host: Host, bao: OpenBao, proxy: FaultProxy, roleId: string, first: AppRoleHost["first"]) {
     this.host = host;
     this.bao = bao;
+    this.proxy = proxy;
     this.#roleId = roleId;
     this.first = first;
   }
@@ -123,6 +128,7 @@ export class AppRoleHost {
 
   async stop(): Promise<void> {
     await this.host.remove();
+    await this.proxy.close();
     await this.bao.close();
   }
 }
