@@ -7,7 +7,7 @@ export interface User {
 }
 
 /** The names in all `{ store: NAME }` of some settings, at any depth. */
-export function storeReferences(settings: unknown): readonly string[] {
+function storeReferences(settings: unknown): readonly string[] {
   if (typeof settings !== "object" || settings === null) return [];
   const entries = Object.entries(settings);
   const [only] = entries;
