@@ -101,8 +101,8 @@ function connectAppRole(settings: Settings, world: World): Provider {
       const row = await role.byAccessor(keyId, signal);
       const path = `${role.role}/secret-id-accessor/destroy`;
       await unlessGone(role.ask({ does, method: "POST", path, body: { secret_id_accessor: keyId }, signal }));
-      const labels = new Set([row?.metadata?.["label"], label].filter((text) => text !== undefined && OUR_LABEL.test(text)));
-      for (const ours of labels) if (ours !== undefined) await revokeTokensOf(ours, signal);
+      const labels = new Set([row?.metadata?.["label"] ?? "", label ?? ""]);
+      for (const ours of labels) if (OUR_LABEL.test(ours)) await revokeTokensOf(ours, signal);
     },
   };
 }
