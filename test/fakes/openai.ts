@@ -51,6 +51,8 @@ export interface FakeOpenAi {
 }
 
 const AT_ONCE: Readonly<Pace> = { firstMs: 0, chunkMs: 0, chunks: 1 };
+/** No lag of new keys meets those that were there before. */
+const DAY_MS = 86_400_000;
 const MAX_BODY_BYTES = 4 << 20;
 
 /** Starts OpenAI's admin and inference API on a loopback port, with state in memory. */
@@ -71,8 +73,8 @@ export async function startFakeOpenAi(options: { port?: number; project?: string
     pace: { ...AT_ONCE },
     log,
     connections: 0,
-    admin: vendor.admins.add("seeded"),
-    reader: vendor.admins.add("reader", { scopes: "read" }),
+    admin: vendor.admins.add("seeded", { ageMs: DAY_MS }),
+    reader: vendor.admins.add("reader", { scopes: "read", ageMs: DAY_MS }),
     account,
     key: vendor.addKey(account, "seeded"),
     onRequest: undefined,

@@ -186,8 +186,8 @@ function makeAdmins(lags: Lags, works: (key: FakeAdminKey) => boolean) {
   return {
     find,
     byId,
-    add(name: string, more: { scopes?: FakeAdminKey["scopes"]; lifetimeSeconds?: number } = {}): FakeAdminKey {
-      const createdAt = Date.now();
+    add(name: string, more: { scopes?: FakeAdminKey["scopes"]; lifetimeSeconds?: number; ageMs?: number } = {}): FakeAdminKey {
+      const createdAt = Date.now() - (more.ageMs ?? 0);
       const secret = `sk-admin-canary-${random(24)}`;
       const redacted = `${secret.slice(0, 8)}${"*".repeat(24)}${secret.slice(-4)}`;
       const expiresAt = more.lifetimeSeconds === undefined ? null : createdAt + more.lifetimeSeconds * 1000;
