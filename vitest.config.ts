@@ -10,6 +10,7 @@ const HEAVY = [
   "test/contract/mirror-real.test.ts",
   "test/adapters/openclaw-real.test.ts",
   "test/demo.test.ts",
+  "test/rotation/admin-credentials.test.ts",
 ];
 const PEERS = "**/node_modules/**";
 /** Run with `npm run test:peers`. */

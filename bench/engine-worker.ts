@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { destination } from "pino";
+import { watchCalls } from "../src/itself/calls.ts";
 import { openLog } from "../src/log.ts";
 import { connectPlugs } from "../src/plugs.ts";
 import { createEngine } from "../src/rotation/engine.ts";
@@ -35,7 +36,11 @@ db.transaction = ((work: () => unknown) => {
 
 const ledger = openLedger(db, realClock);
 for (const name of names) ledger.know(name);
-const plugs = connectPlugs(config, openWorld(openNetwork(config.network), directory), () => {});
+const plugs = connectPlugs(
+  config,
+  openWorld(openNetwork(config.network), directory),
+  watchCalls(realClock, () => {}),
+);
 const ended = new Map<string, () => void>();
 const engine = createEngine({
   ledger,

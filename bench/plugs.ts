@@ -20,6 +20,7 @@ export function instantConfig(names: readonly string[], stateDirectory: string):
         settings: {},
         listLagMs: 0,
         revokeLagMs: 0,
+        supply: "create",
         definition: {
           title: "instant",
           apiDocs: "",

@@ -7,8 +7,10 @@ import { azureOpenAi } from "./azure-openai.ts";
 import { gemini } from "./gemini.ts";
 import { litellm } from "./litellm.ts";
 import { openai } from "./openai.ts";
+import { openaiAdmin } from "./openai-admin.ts";
 import { openclawToken } from "./openclaw-token.ts";
 import { openrouter } from "./openrouter.ts";
+import { vaultApprole } from "./vault-approle.ts";
 
 /** Every vendor that `type` may name under `providers:`. */
 export const PROVIDERS = {
@@ -20,8 +22,10 @@ export const PROVIDERS = {
   gemini,
   litellm,
   openai,
+  "openai-admin": openaiAdmin,
   "openclaw-token": openclawToken,
   openrouter,
+  "vault-approle": vaultApprole,
 } as const satisfies Record<string, ProviderDefinition>;
 
 export type ProviderName = keyof typeof PROVIDERS;

@@ -1,11 +1,21 @@
 import { z } from "zod";
 import { AdapterError, hasCode } from "../src/contract/errors.ts";
-import { fits } from "../src/contract/hint.ts";
-import type { HttpRequest } from "../src/contract/http.ts";
 import { type CreatedKey, defineProvider, type Provider } from "../src/contract/provider.ts";
 import type { World } from "../src/contract/world.ts";
-import { adminRefusal, deleteRefusal, verifyRefusal } from "./openai/refusals.ts";
-import { createdAccount, createdKey, deleted, identified, type KeyRow, keyPage, keyRow, toCreated, toKey } from "./openai/replies.ts";
+import { adminApi } from "./openai/admin-api.ts";
+import { deleteRefusal, verifyRefusal } from "./openai/refusals.ts";
+import {
+  createdAccount,
+  createdKey,
+  deleted,
+  identified,
+  type KeyRow,
+  keyPage,
+  keyRow,
+  onlyFit,
+  toCreated,
+  toKey,
+} from "./openai/replies.ts";
 import { type Settings, settings } from "./openai/settings.ts";
 
 /** Keys of service accounts in one OpenAI project. */
@@ -37,44 +47,20 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
   const keyUrl = (id: string) => `${project}/api_keys/${encodeURIComponent(id)}`;
   const accountUrl = (id: string) => `${project}/service_accounts/${encodeURIComponent(id)}`;
   const inference = settings.inferenceUrl ?? settings.baseUrl;
-  const organization = settings.organization === undefined ? {} : { "openai-organization": settings.organization };
   const lifetime = settings.expiresIn === undefined ? {} : { expires_in_seconds: Math.floor(settings.expiresIn / 1000) };
   const scopes = settings.scopes === undefined ? {} : { scopes: settings.scopes };
 
-  async function admin<Reply>(url: string, request: Omit<HttpRequest<Reply>, "headers" | "bearer">): Promise<Reply> {
-    const bearer = await world.secret(settings.adminKey);
-    return world.http(url, { refusal: adminRefusal, ...request, headers: organization, bearer });
+  const api = adminApi(settings, world);
+  const admin = api.call;
+
+  /** A wrong project answers 404 as well, and would let every key look gone: then this throws. */
+  function unlessGone<Reply>(ask: () => Promise<Reply>, signal: AbortSignal): Promise<Reply | undefined> {
+    const look = { action: "openai: look at project", method: "GET", reply: keyPage, signal } as const;
+    return api.unlessGone(ask, () => admin(`${project}/api_keys?limit=1&owner_project_access=any`, look));
   }
 
-  /** Runs a call about one thing; `undefined` when the thing is gone. */
-  async function unlessGone<Reply>(call: () => Promise<Reply>, signal: AbortSignal): Promise<Reply | undefined> {
-    try {
-      return await call();
-    } catch (error) {
-      if (!hasCode(error, "notFound")) throw error;
-      // A wrong project answers 404 as well, and would let every key look gone: then this throws.
-      await admin(`${project}/api_keys?limit=1&owner_project_access=any`, {
-        action: "openai: look at project",
-        method: "GET",
-        reply: keyPage,
-        signal,
-      });
-      return undefined;
-    }
-  }
-
-  async function rows(signal: AbortSignal): Promise<readonly KeyRow[]> {
-    const found = new Map<string, KeyRow>();
-    for (let after: string | undefined; ; ) {
-      const query = new URLSearchParams({ limit: "100", owner_project_access: "any", ...(after !== undefined && { after }) });
-      const page = await admin(`${project}/api_keys?${query}`, { action: "openai: list keys", method: "GET", reply: keyPage, signal });
-      for (const row of page.data) found.set(row.id, row);
-      if (!page.has_more) return [...found.values()];
-      const last = page.last_id ?? undefined;
-      if (last === undefined || last === after) throw new AdapterError("malformed", "openai: list keys: a page that leads nowhere");
-      after = last;
-    }
-  }
+  const rows = (signal: AbortSignal): Promise<readonly KeyRow[]> =>
+    api.rows(`${project}/api_keys`, { owner_project_access: "any" }, keyPage, signal);
 
   async function createShared(account: string, label: string, signal: AbortSignal): Promise<CreatedKey> {
     const request = {
@@ -145,14 +131,13 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
 
     async identify(secret, signal) {
       const now = world.clock.now();
-      const matches = (await rows(signal)).filter((row) => fits(row.redacted_value, secret));
-      const [only] = matches;
-      return only !== undefined && matches.length === 1 ? toKey(only, settings, now) : undefined;
+      const row = onlyFit(await rows(signal), secret);
+      return row === undefined ? undefined : toKey(row, settings, now);
     },
 
     async verify(secret, signal) {
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
-      const request = { ...call, action: "openai: verify key", headers: organization, bearer: secret, signal };
+      const request = { ...call, action: "openai: verify key", headers: api.headers, bearer: secret, signal };
       try {
         await world.http(`${inference}/${path}`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal });
         return "accepted";

@@ -3,10 +3,11 @@ import type { Config } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
 import { createControl } from "./control/control.ts";
 import type { DaemonParts } from "./control/daemon-parts.ts";
+import { watchCalls } from "./itself/calls.ts";
 import type { Logger } from "./log.ts";
 import type { Rotation } from "./model.ts";
 import type { Notify } from "./notify.ts";
-import { connectPlugs } from "./plugs.ts";
+import { type ConnectedPlugs, connectPlugs } from "./plugs.ts";
 import { makeDoor } from "./resolve/door.ts";
 import { startResolveServer } from "./resolve/resolve-server.ts";
 import { resolving } from "./resolve/resolving.ts";
@@ -48,9 +49,15 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const fingerprintKey = directory.fingerprintKey(ledger.credentials.all().some(({ name }) => ledger.keys.all(name).length > 0));
   const installation = ledger.installation(() => randomName(6, randomBytes));
 
+  const calls = watchCalls(clock, (call) => log.debug(call, "call"));
   const connect = (): Plugs => {
     const network = openNetwork(config.network, { log: (fields, message) => log.debug(fields, message) });
-    return connectPlugs(config, openWorld(network, config.stateDirectory), (call) => log.debug(call, "call"));
+    const connected: ConnectedPlugs = connectPlugs(
+      config,
+      openWorld(network, config.stateDirectory, (credential) => connected.value(credential)),
+      calls,
+    );
+    return connected;
   };
   let plugs = connect();
   const status = () => `credentials: ${Object.keys(config.credentials).length}, open rotations: ${ledger.rotations.allOpen().length}`;

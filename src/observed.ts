@@ -1,22 +1,37 @@
-/** Gets told of every call of a plug, how long it took, and how it ended. */
-export type Observe = (
-  call: { readonly method: string; readonly durationMs: number; readonly code?: string } & Readonly<Record<string, unknown>>,
-) => void;
+/** One call of a plug that has begun: whose it is, as its names in the configuration, and which method. */
+export interface ObservedCall {
+  readonly method: string;
+  readonly provider?: string;
+  readonly store?: string;
+  readonly mirror?: string;
+  readonly consumer?: string;
+  readonly credential?: string;
+}
 
-/** The same plug, with every method call reported: logging and timing stay out of the plugs. */
-export function observed<Plug extends object>(plug: Plug, names: Readonly<Record<string, string>>, observe: Observe): Plug {
+/** How long it took, and how it ended where it failed. */
+export interface CallEnd {
+  readonly durationMs: number;
+  readonly code?: string;
+}
+
+/** Gets told of every call of a plug when it has begun; what it gives back, when that call has ended. */
+export type Observe = (call: ObservedCall) => (end: CallEnd) => void;
+
+/** The same plug, with every method call reported: logging, timing and counting stay out of the plugs. */
+export function observed<Plug extends object>(plug: Plug, names: Omit<ObservedCall, "method">, observe: Observe): Plug {
   return new Proxy(plug, {
     get(target, property, receiver) {
       const member: unknown = Reflect.get(target, property, receiver);
       if (typeof member !== "function") return member;
       return (...args: unknown[]) => {
         const from = performance.now();
-        const report = (error?: unknown) => {
-          const code = error === undefined ? {} : { code: error instanceof Error && "code" in error ? String(error.code) : "error" };
-          observe({ ...names, method: String(property), durationMs: Math.round(performance.now() - from), ...code });
-        };
         const result: unknown = member.apply(target, args);
         if (!(result instanceof Promise)) return result;
+        const ended = observe({ ...names, method: String(property) });
+        const report = (error?: unknown) => {
+          const code = error === undefined ? {} : { code: error instanceof Error && "code" in error ? String(error.code) : "error" };
+          ended({ durationMs: Math.round(performance.now() - from), ...code });
+        };
         return result.then(
           (value: unknown) => {
             report();

@@ -1,22 +1,46 @@
 import { respectLimit } from "./account.ts";
-import type { Config, CredentialConfig, StoreConfig } from "./config/config.ts";
+import type { Config, CredentialConfig, StoreConfig, StorePlace } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
+import type { Secret } from "./contract/secret.ts";
 import type { StoreContext } from "./contract/store.ts";
 import type { Through, ThroughConsumer } from "./contract/through.ts";
 import type { World } from "./contract/world.ts";
-import { type Observe, observed } from "./observed.ts";
+import { noteGiven } from "./itself/asked.ts";
+import type { Calls } from "./itself/calls.ts";
+import { ITSELF, itself } from "./itself/consumer.ts";
+import { type User, usersByCredential, userText } from "./itself/users.ts";
+import { observed } from "./observed.ts";
+import type { ConsumerPlug, MirrorPlug } from "./rotation/context.ts";
 import type { Plugs } from "./rotation/parts.ts";
 
+export interface ConnectedPlugs extends Plugs {
+  /** What `{ store: NAME }` means: the current value of a credential, read from its primary store at each call. */
+  value(credential: string): Promise<Secret>;
+}
+
 /** Throws `AdapterError` `misconfigured` for a name that the configuration no longer has. */
-export function connectPlugs(config: Config, world: World, observe: Observe): Plugs {
-  const connected = new Map<string, unknown>();
-  const once = <T>(key: string, make: () => T): T => {
+export function connectPlugs(config: Config, world: World, calls: Calls): ConnectedPlugs {
+  const { observe } = calls;
+  const users = usersByCredential(config);
+  const connected = new Map<string, { readonly user: string; readonly plug: unknown }>();
+  /** Each user has a world object of its own: what was opened for one is not found again by one that was connected anew. */
+  const worlds = new Map<string, World>();
+
+  function once<T>(key: string, user: User, make: (world: World) => T): T {
+    const name = userText(user);
     const known = connected.get(key);
-    if (known !== undefined) return known as T;
-    const made = make();
-    connected.set(key, made);
-    return made;
-  };
+    if (known !== undefined) return known.plug as T;
+    const own = worlds.get(name) ?? { ...world };
+    worlds.set(name, own);
+    const plug = make(own);
+    connected.set(key, { user: name, plug });
+    return plug;
+  }
+
+  function renew(user: User): void {
+    worlds.delete(userText(user));
+    for (const [key, entry] of connected) if (entry.user === userText(user)) connected.delete(key);
+  }
 
   /** The consumer that a plug goes through, as it is configured now. */
   function throughConsumer(through: Through, settings: Readonly<Record<string, unknown>>): ThroughConsumer {
@@ -32,16 +56,56 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
     return { credential: name, consumer: { ...consumer, use } };
   }
 
-  const plugs: Plugs = {
+  function mirror(credential: CredentialConfig, { use, place }: StorePlace): MirrorPlug {
+    return once(`mirror ${credential.name} ${use} ${JSON.stringify(place)}`, { kind: "store", name: use }, (own) => {
+      const entry = config.stores[use] ?? gone("store", use);
+      if (entry.definition.mirror === undefined) throw new AdapterError("misconfigured", `store ${use} cannot be a mirror`);
+      const plug = entry.definition.mirror(entry.settings, place, storeContext(entry, credential), own);
+      return { name: use, mirror: observed(plug, { mirror: use, credential: credential.name }, observe) };
+    });
+  }
+
+  /** rotated itself, where its own plugs call with this credential's value. */
+  function ownUse({ name: credential }: CredentialConfig): readonly ConsumerPlug[] {
+    const its = users.get(credential);
+    if (its === undefined) return [];
+    const consumer = itself({
+      credential,
+      users: its,
+      value: () => plugs.value(credential),
+      use,
+      renew,
+      begunBy: (at) => calls.begunBy(at, its),
+    });
+    return [{ name: ITSELF, consumer: observed(consumer, { consumer: ITSELF, credential }, observe), acceptAnswered: false }];
+  }
+
+  async function use({ kind, name }: User, signal: AbortSignal): Promise<void> {
+    if (kind === "provider") await plugs.provider(name).provider.list(signal);
+    for (const credential of Object.values(config.credentials)) {
+      if (kind === "store") {
+        if (credential.store.use === name) await plugs.store(credential).read("current", signal);
+        for (const place of credential.mirrors) if (place.use === name) await mirror(credential, place).mirror.read(signal);
+      }
+      if (kind !== "consumer") continue;
+      for (const entry of credential.consumers) {
+        if (entry.use !== name) continue;
+        const current = await plugs.store(credential).read("current", signal);
+        await plugs.consumer(credential.name, entry).consumer.preflight(current, signal);
+      }
+    }
+  }
+
+  const plugs: ConnectedPlugs = {
     provider: (name) =>
-      once(`provider ${name}`, () => {
+      once(`provider ${name}`, { kind: "provider", name }, (own) => {
         const entry = config.providers[name] ?? gone("provider", name);
         const { through } = entry.definition;
         const consumer = through && throughConsumer(through, entry.settings);
-        const account = respectLimit(entry.definition.connect(entry.settings, world, consumer), name, world.clock);
+        const account = respectLimit(entry.definition.connect(entry.settings, own, consumer), name, world.clock);
         const provider = observed(account, { provider: name }, observe);
-        const { listLagMs, revokeLagMs, lastUsed, definition, settings } = entry;
-        const { makeSecret, places, supply } = definition;
+        const { listLagMs, revokeLagMs, lastUsed, definition, settings, supply } = entry;
+        const { makeSecret, places } = definition;
         const unlabelled = definition.unlabelled?.(settings);
         const intake = definition.intake?.(settings);
         return {
@@ -60,36 +124,42 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
     store(credential) {
       const { name, store } = credential;
       const { use, place } = store;
-      return once(`store ${name}`, () => {
+      return once(`store ${name}`, { kind: "store", name: use }, (own) => {
         const entry = config.stores[use] ?? gone("store", use);
         const { connect } = entry.definition;
         if (connect === undefined) throw new AdapterError("misconfigured", `store ${use} can only be a mirror`);
-        const connected = connect(entry.settings, place, storeContext(entry, credential), world);
-        return observed(connected, { store: use, credential: name }, observe);
+        return observed(connect(entry.settings, place, storeContext(entry, credential), own), { store: use, credential: name }, observe);
       });
     },
-    mirrors(credential) {
-      const { name, mirrors } = credential;
-      return mirrors.map(({ use, place }) =>
-        once(`mirror ${name} ${use} ${JSON.stringify(place)}`, () => {
-          const entry = config.stores[use] ?? gone("store", use);
-          const { mirror } = entry.definition;
-          if (mirror === undefined) throw new AdapterError("misconfigured", `store ${use} cannot be a mirror`);
-          const connected = mirror(entry.settings, place, storeContext(entry, credential), world);
-          return { name: use, mirror: observed(connected, { mirror: use, credential: name }, observe) };
-        }),
-      );
-    },
+    mirrors: (credential) => credential.mirrors.map((place) => mirror(credential, place)),
     consumer: (credential, { use, settings }) =>
-      once(`consumer ${credential} ${use} ${JSON.stringify(settings)}`, () => {
+      once(`consumer ${credential} ${use} ${JSON.stringify(settings)}`, { kind: "consumer", name: use }, (own) => {
         const entry = config.consumers[use] ?? gone("consumer", use);
-        const consumer = entry.definition.connect(entry.settings, settings, { credential, consumer: use }, world);
+        const consumer = entry.definition.connect(entry.settings, settings, { credential, consumer: use }, own);
         return { name: use, consumer: observed(consumer, { consumer: use, credential }, observe), acceptAnswered: entry.acceptAnswered };
       }),
     consumers(credential, pinned) {
       const present = credential.consumers.map(({ use }) => use);
       const dropped = pinned.filter(({ use }) => !present.includes(use));
-      return [...credential.consumers, ...dropped].map((use) => plugs.consumer(credential.name, use));
+      const named = [...credential.consumers, ...dropped].map((use) => plugs.consumer(credential.name, use));
+      return [...named, ...ownUse(credential)];
+    },
+    async value(name) {
+      const credential = config.credentials[name] ?? gone("credential", name);
+      const deadline = world.clock.deadline(config.timing.callTimeoutMs);
+      const secret = await plugs
+        .store(credential)
+        .read("current", deadline)
+        .catch((cause: unknown) => {
+          if (cause instanceof AdapterError || !deadline.aborted) throw cause;
+          throw new AdapterError("timeout", `read secret: credential "${name}": no answer of its store in time`, { cause });
+        });
+      if (secret === undefined) {
+        const cure = `put a value that works into its store, then: rotatectl adopt ${name}`;
+        throw new AdapterError("misconfigured", `read secret: credential "${name}" has no value yet`, { cure });
+      }
+      noteGiven(name, secret);
+      return secret;
     },
   };
   return plugs;

@@ -144,7 +144,7 @@ export function planFor(
   { now, at, rehearsal = false }: { now: boolean; at: number; rehearsal?: boolean },
 ) {
   const stages = ledger.keys.live(credential.name).map(({ stage }) => stage);
-  const usual = config().providers[credential.provider]?.definition.supply ?? "create";
+  const usual = config().providers[credential.provider]?.supply ?? "create";
   const supply = !rehearsal && stages.includes("pooled") ? "intake" : usual;
   const name: PlanName = rehearsal ? "rehearsal" : stages.includes("current") || !CAN_BEGIN[supply] ? ROUTINE[supply] : "initial";
   return pinPlan(name, {

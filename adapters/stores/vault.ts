@@ -3,12 +3,12 @@ import { Secret } from "../../src/contract/secret.ts";
 import { defineStore, type Mirror, type Store, type StoreContext } from "../../src/contract/store.ts";
 import { inTurn } from "../../src/contract/turns.ts";
 import type { World } from "../../src/contract/world.ts";
+import { openSession } from "../vault/session.ts";
+import { vaultCalls } from "../vault/transport.ts";
 import { type Asking, type Documents, openDocuments, type VaultDocument } from "./vault/documents.ts";
 import { keepOf } from "./vault/names.ts";
 import { tryRights } from "./vault/preflight.ts";
-import { openSession } from "./vault/session.ts";
 import { type Place, place, type Settings, settings } from "./vault/settings.ts";
-import { vaultCalls } from "./vault/transport.ts";
 
 /** A field of a document of Vault's or OpenBao's KV engine, version 2, with its keep in documents of their own. */
 export const vault = defineStore({
@@ -165,8 +165,8 @@ function documentsOf(store: Settings, world: World): Documents {
   opened.set(world, ofWorld);
   const known = ofWorld.get(store);
   if (known !== undefined) return known;
-  const call = vaultCalls(store, world);
-  const documents = openDocuments(store.mount, openSession(store, call, world), call);
+  const call = vaultCalls(store, "examples/vault-policy.hcl", world);
+  const documents = openDocuments(store.mount, openSession("vault store", store, call, world), call);
   ofWorld.set(store, documents);
   return documents;
 }

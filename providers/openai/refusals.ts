@@ -12,7 +12,7 @@ export const adminRefusal: Refusal = (status) => {
   if (status === 401)
     return { code: "unauthorized", detail: "the admin key is not accepted", cure: "put a valid admin key (sk-admin-…) in adminKey" };
   if (status !== 403) return undefined;
-  const cure = "give the admin key the permission api.management.write, in the organization of the project";
+  const cure = "give the admin key the permission api.management.write, in the organization of what it manages";
   return { code: "forbidden", detail: "the admin key may not do this", cure };
 };
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { fits } from "../../src/contract/hint.ts";
 import type { CreatedKey, VendorKey } from "../../src/contract/provider.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { Settings } from "./settings.ts";
@@ -24,21 +25,37 @@ export const identified = z.looseObject({ id: z.string() });
 export const deleted = z.looseObject({ deleted: z.literal(true) });
 export type KeyRow = z.output<typeof keyRow>;
 
+/** A row of the admin keys, which carry their label themselves and belong to a user. */
+const adminKeyRow = keyRow.omit({ owner: true, owner_project_access: true });
+export const adminKeyPage = keyPage.extend({ data: z.array(adminKeyRow) });
+export type AdminKeyRow = z.output<typeof adminKeyRow>;
+
 /** A row of a listing as a key. `now` in Unix milliseconds: an expired key is not enabled. */
 export function toKey(row: KeyRow, { accounts }: Settings, now: number): VendorKey {
-  const { id, created_at: createdAt, expires_at: expiresAt, last_used_at: lastUsedAt } = row;
   // The vendor names the key that comes with an account by itself; what carries our label is the account.
   const label = accounts === "per-key" ? row.owner.service_account?.name : row.name;
-  const expired = expiresAt instanceof Date && expiresAt.getTime() <= now;
+  const key = toAdminKey({ ...row, name: label }, now);
+  return { ...key, enabled: key.enabled && row.owner_project_access !== "inactive" };
+}
+
+/** The same for an admin key. */
+export function toAdminKey(row: AdminKeyRow, now: number): VendorKey {
+  const { id, name, created_at: createdAt, expires_at: expiresAt, last_used_at: lastUsedAt } = row;
   return {
     id,
-    label: label ?? "",
+    label: name ?? "",
     createdAt,
-    enabled: row.owner_project_access !== "inactive" && !expired,
+    enabled: !(expiresAt instanceof Date && expiresAt.getTime() <= now),
     hint: row.redacted_value,
     lastUsedAt: lastUsedAt ?? null,
     ...(expiresAt instanceof Date && { expiresAt }),
   };
+}
+
+/** The one row that this secret can be of, as far as the vendor shows. */
+export function onlyFit<Row extends { readonly redacted_value: string }>(rows: readonly Row[], secret: Secret): Row | undefined {
+  const matches = rows.filter((row) => fits(row.redacted_value, secret));
+  return matches.length === 1 ? matches[0] : undefined;
 }
 
 /** The reply to a create, under the label that was asked for. */

@@ -45,7 +45,7 @@ function configuration(): readonly string[] {
         ["duration", "a number and its unit: `500ms`, `90s`, `15m`, `24h`, `30d`, `2w`"],
         [
           "secret",
-          "a reference, never the value: `{ credential: NAME }` (a file of systemd's credentials directory), `{ file: /PATH }`, or, with a warning, `{ env: NAME }`",
+          "a reference, never the value: `{ credential: NAME }` (a file of systemd's credentials directory), `{ file: /PATH }`, `{ store: NAME }` (a credential of this file, read from its store at each use), or, with a warning, `{ env: NAME }`",
         ],
       ],
     ),

@@ -1,11 +1,13 @@
 import type { z } from "zod";
 import type { Schedule } from "./config.ts";
-import type { Document, Path } from "./document.ts";
+import type { Document } from "./document.ts";
 import type { Problem } from "./error.ts";
-import { pathText } from "./explain.ts";
+import { ownCredentials, unproven, wrongReferences } from "./own-credentials.ts";
 import type { fileSchema, Plugs } from "./schema.ts";
-import { listNames, makeSuggest } from "./suggest.ts";
+import type { Suggest } from "./suggest.ts";
+import { unusedConsumers, wrongConsumers } from "./through.ts";
 import { longestGapMs } from "./time.ts";
+import { placesOf, tell, type Value, valuesOf } from "./values.ts";
 
 export type Parsed = z.output<ReturnType<typeof fileSchema>>;
 export type ParsedCredential = Parsed["credentials"][string];
@@ -20,18 +22,22 @@ export interface Checked {
   readonly warnings: readonly Problem[];
 }
 
-export function check(parts: Parts, document: Document, plugs: Plugs): Checked {
-  const plain = valuesOf(document).filter(({ value }) => isPlainAddress(value));
+export function check(parts: Parts, document: Document, plugs: Plugs, suggest: Suggest): Checked {
+  const values = valuesOf(document);
+  const plain = values.filter(({ value }) => isPlainAddress(value));
+  const own = ownCredentials(values);
   return {
     problems: [
       ...(parts.network.allowHttp ? [] : plain.map(({ path }) => tell(document, path, ...PLAIN_HTTP))),
       ...sharedCells(parts, document, plugs),
       ...wrongRoles(parts, document, plugs),
-      ...wrongConsumers(parts, document, plugs),
+      ...wrongConsumers(parts, document, plugs, suggest),
       ...unusedConsumers(parts, document, plugs),
       ...shortLives(parts, document, plugs),
+      ...wrongReferences(own, parts, document, plugs, suggest),
+      ...unproven(own, document),
     ],
-    warnings: [...secretsInEnvironment(document), ...hasty(parts, document)],
+    warnings: [...secretsInEnvironment(values, document), ...hasty(parts, document)],
   };
 }
 
@@ -39,10 +45,6 @@ const PLAIN_HTTP = [
   "plain http or ws to another host",
   "use https or wss; or, where the network in between is trusted, set network.allowHttp",
 ] as const;
-
-function tell(document: Document, path: Path, message: string, hint: string): Problem {
-  return { path: pathText(path), ...document.valueAt(path), message, hint };
-}
 
 /** Two credentials in one place would overwrite each other. */
 function sharedCells({ stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
@@ -71,65 +73,6 @@ function wrongRoles({ stores, credentials }: Parts, document: Document, plugs: P
         : ["this kind of store cannot be a mirror", "take it out of mirrors"];
     return [tell(document, path, message, hint)];
   });
-}
-
-/** Some plugs go through a consumer of the file: there must be one of that name, and of the type that they speak to. */
-function wrongConsumers(parts: Parts, document: Document, plugs: Plugs): readonly Problem[] {
-  const types = consumerTypes(document);
-  const suggest = makeSuggest();
-  return (["providers", "stores"] as const).flatMap((section) =>
-    Object.entries(parts[section]).flatMap(([name, { type, ...settings }]) => {
-      const { through } = plugs[section][type] ?? {};
-      if (through === undefined) return [];
-      const wanted = String(settings[through.setting]);
-      if (types.get(wanted) === through.type) return [];
-      const candidates = [...types.keys()].filter((candidate) => types.get(candidate) === through.type);
-      const near = suggest(wanted, candidates);
-      const message = types.has(wanted)
-        ? `consumer "${wanted}" is not of type ${through.type}`
-        : `no consumer ${near === undefined ? "of this name" : `"${wanted}"`}`;
-      const known =
-        candidates.length === 0
-          ? `there is none of type ${through.type}: add one under consumers`
-          : `consumers of type ${through.type}: ${listNames(candidates)}`;
-      return [tell(document, [section, name, through.setting], message, near === undefined ? known : `did you mean "${near}"?`)];
-    }),
-  );
-}
-
-/** As they stand in the file, right or wrong in themselves. */
-function consumerTypes({ value }: Document): ReadonlyMap<string, unknown> {
-  const { consumers } = (value ?? {}) as { readonly consumers?: Readonly<Record<string, { readonly type?: unknown } | null>> };
-  return new Map(Object.entries(consumers ?? {}).map(([name, entry]) => [name, entry?.type]));
-}
-
-/** What is only reached through a consumer is only seen through it: the credential must use it. */
-function unusedConsumers({ providers, stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
-  const places = placesOf(credentials).map(({ name, path, used, role }) => {
-    const { type = "", ...settings } = stores[used.use] ?? {};
-    return { name, path, what: role === "mirror" ? "mirror" : "store", through: plugs.stores[type]?.through, settings };
-  });
-  const issuers = Object.entries(credentials).map(([name, { provider }]) => {
-    const { type = "", ...settings } = providers[provider] ?? {};
-    const path: Path = ["credentials", name, "provider"];
-    return { name, path, what: "provider", through: plugs.providers[type]?.through, settings };
-  });
-  const types = consumerTypes(document);
-  return [...places, ...issuers].flatMap(({ name, path, what, through, settings }) => {
-    if (through === undefined) return [];
-    const wanted = String(settings[through.setting as keyof typeof settings]);
-    if (types.get(wanted) !== through.type || credentials[name]?.consumers.some(({ use }) => use === wanted)) return [];
-    const message = `this ${what} goes through consumer "${wanted}", which the credential does not use`;
-    return [tell(document, path, message, `add it to the consumers of ${name}: { use: ${wanted}, … }`)];
-  });
-}
-
-/** Every place of every credential: that of its store, and those of its mirrors. */
-function placesOf(credentials: Parts["credentials"]) {
-  return Object.entries(credentials).flatMap(([name, { store, mirrors }]) => [
-    { name, path: ["credentials", name, "store"] as Path, used: store, role: "connect" as const },
-    ...mirrors.map((used, index) => ({ name, path: ["credentials", name, "mirrors", index] as Path, used, role: "mirror" as const })),
-  ]);
 }
 
 /** A key that expires before its successor is due, or while it is drained, would fail requests. */
@@ -188,27 +131,11 @@ function hasty({ credentials }: Parts, document: Document): readonly Problem[] {
   });
 }
 
-function secretsInEnvironment(document: Document): readonly Problem[] {
-  return valuesOf(document).flatMap(({ path, value }) => {
+function secretsInEnvironment(values: readonly Value[], document: Document): readonly Problem[] {
+  return values.flatMap(({ path, value }) => {
     if (typeof value !== "object" || value === null || Object.keys(value).join() !== "env") return [];
     const hint = "the whole process can read its environment, and so can whoever may read /proc: prefer { credential } or { file }";
     return [tell(document, path, "a secret in the environment", hint)];
-  });
-}
-
-/** Every setting of a plug, at any depth; not what stands in lists, such as the arguments of a command. */
-function valuesOf({ value }: Document): readonly { readonly path: Path; readonly value: unknown }[] {
-  const file = (value ?? {}) as Readonly<Record<string, unknown>>;
-  return ["providers", "stores", "consumers", "credentials"].flatMap((section) => below([section], file[section]));
-}
-
-function below(path: Path, value: unknown): readonly { readonly path: Path; readonly value: unknown }[] {
-  if (typeof value !== "object" || value === null) return [];
-  // Of all lists only that of a credential's consumers holds settings.
-  if (Array.isArray(value) && path.at(-1) !== "consumers") return [];
-  return Object.entries(value).flatMap(([name, child]) => {
-    const at = [...path, Array.isArray(value) ? Number(name) : name];
-    return [{ path: at, value: child }, ...below(at, child)];
   });
 }
 

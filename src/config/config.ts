@@ -1,6 +1,7 @@
 import type { ConsumerDefinition } from "../contract/consumer.ts";
 import type { ProviderDefinition } from "../contract/provider.ts";
 import type { StoreDefinition } from "../contract/store.ts";
+import type { Supply } from "../model.ts";
 
 /** The configuration after reading, checking and parsing: what the rest of the program sees. All durations are milliseconds. */
 export interface Config {
@@ -23,6 +24,8 @@ export interface ProviderConfig {
   readonly definition: ProviderDefinition;
   /** Parsed by the definition's schema. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** How its keys come to be with these settings. */
+  readonly supply: Supply;
   /** The vendor's habit, unless a setting overrides it. */
   readonly listLagMs: number;
   /** The same of how long a revoked key may still be accepted somewhere; 0 where one refusal stands for all. */

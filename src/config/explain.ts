@@ -102,7 +102,7 @@ function unknownSetting(path: Path, { document, schema, suggest }: Reader): Prob
 }
 
 /** A list that a value must be of, and what one of it is called. */
-interface Reference {
+export interface Reference {
   readonly what: string;
   readonly candidates: readonly string[];
   /** What to say when nothing comes near. */
@@ -125,13 +125,15 @@ function referenceOf(issue: Issue, names: Reader["names"]): Reference | undefine
   return { what: `type of ${String(section).slice(0, -1)}`, candidates, known: `one of: ${listNames(candidates)}` };
 }
 
-function named(what: string, candidates: readonly string[]): Reference {
+/** The list that a name must be of, for what is called `what`. */
+export function named(what: string, candidates: readonly string[]): Reference {
   const known =
     candidates.length === 0 ? `there are no ${what}s: add one under ${what}s` : `${what}s of this file: ${listNames(candidates)}`;
   return { what, candidates, known };
 }
 
-function unknownName(value: string, { what, candidates, known }: Reference, suggest: Suggest): Pick<Problem, "message" | "hint"> {
+/** What is said of a name that is not in the list. */
+export function unknownName(value: string, { what, candidates, known }: Reference, suggest: Suggest): Pick<Problem, "message" | "hint"> {
   const near = suggest(value, candidates);
   if (near === undefined) return { message: `no ${what} of this name`, hint: known };
   return { message: `no ${what} "${value}"`, hint: `did you mean "${near}"?` };

@@ -61,7 +61,7 @@ export function parseConfig(text: string, path: string, plugs: Plugs, hasAccount
   };
   const result = schema.safeParse(value, { error: describeExpected });
   const issues = (result.error?.issues ?? []).flatMap((issue) => explain(issue, reader));
-  const checked = check(result.data ?? whatIsRight(schema, value), document, plugs);
+  const checked = check(result.data ?? whatIsRight(schema, value), document, plugs, reader.suggest);
   const problems = [...document.problems, ...issues, ...checked.problems];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(path, inOrder(problems));
   const warnings = [...checked.warnings, ...unknownAccounts(result.data, document, hasAccount)];
@@ -126,8 +126,10 @@ function toConfig(parsed: Parsed, warnings: readonly Problem[], path: string, pl
 
 function toProvider({ type, ...entry }: Parsed["providers"][string], definition: Plugs["providers"][string]): ProviderConfig {
   const { listLag, revokeLag, lastUsedLag, lastUsedPrecision } = entry as Partial<Record<string, number>>;
+  const settings = ownSettings(entry);
+  const supply = definition.supplyOf?.(settings) ?? definition.supply;
   const lags = { listLagMs: listLag ?? definition.listLagMs, revokeLagMs: revokeLag ?? definition.revokeLagMs ?? 0 };
-  const base = { type, definition, settings: ownSettings(entry), ...lags };
+  const base = { type, definition, settings, supply, ...lags };
   const known = definition.lastUsed;
   if (known === undefined) return base;
   return { ...base, lastUsed: { precisionMs: lastUsedPrecision ?? known.precisionMs, lagMs: lastUsedLag ?? known.lagMs } };

@@ -181,8 +181,8 @@ function credential(plugs: Plugs, names: Names | undefined) {
       .describe("further places that get a copy of the key, after the store: `use` names one of `stores`"),
     consumers: z
       .array(use(plugs.consumers, names?.consumers, (consumer) => consumer.use))
-      .min(1, "no consumer: nothing would show that a new key is in use, so no old key could be revoked")
-      .describe("who uses it: `use` names one of `consumers`"),
+      .prefault([])
+      .describe("who uses it: `use` names one of `consumers`; none is needed where only rotated itself does, by `{ store: NAME }`"),
     resolve: z
       .array(user)
       .prefault([])

@@ -81,15 +81,22 @@ export interface Provider {
   /** Switches a key off, or on again: the way back that `revoke` is not. */
   setEnabled?(keyId: string, enabled: boolean, signal: AbortSignal): Promise<void>;
 
-  /** Makes the key unusable for good. Resolves when it is already gone. Leaves a slot alone that holds another key by now. */
-  revoke(keyId: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes the key unusable for good, and what was made with it. Resolves when it is already gone, and leaves a slot alone that
+   * holds another key by now. `label` is the one that we
+   * made it under, if we did: where something outlives the key, such as a token, it is found by that, also after a lost reply.
+   */
+  revoke(keyId: string, signal: AbortSignal, label?: string): Promise<void>;
 }
 
 /** What a file in `providers/` exports: the facts, the settings, the client. */
 export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> {
   readonly title: string;
   readonly apiDocs: string;
+  /** How its keys come to be, unless `supplyOf` says otherwise. */
   readonly supply: Supply;
+  /** There where a setting decides it: rights that the vendor's call cannot give, so that a person must. */
+  supplyOf?(settings: z.output<Settings>): Supply;
   /**
    * There where the vendor keeps no label: after a crash a key can be known as ours only by what appeared since the intent,
    * and only where the settings say that the account is `exclusive`: nobody but rotated makes keys there. At a `dual-slot` vendor
@@ -134,6 +141,8 @@ export interface Description {
   readonly keyLifetimeMs?: number;
   /** What else people should know or do, for `rotatectl plan`. One clause each. */
   readonly notes?: readonly string[];
+  /** Why its keys come to be otherwise than they usually do at this vendor. */
+  readonly supplyBecause?: string;
 }
 
 /** A definition whose client is known to have more than the contract demands of every vendor. */

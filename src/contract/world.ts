@@ -17,7 +17,10 @@ export interface World {
   /** Opens a WebSocket through the configured proxy and CAs. Refuses `ws:` off loopback unless plain text is allowed. */
   readonly openWebSocket: (url: string) => WebSocket;
   readonly run: RunCommand;
-  /** The secret behind a reference, read anew at each call. Throws `AdapterError` `misconfigured` or `denied`. */
+  /**
+   * The secret behind a reference, read anew at each call. Throws `AdapterError` `misconfigured` or `denied`; behind a store, what
+   * that answers. A plug asks at each of its own calls, and makes a session or client anew when the value is another one.
+   */
   readonly secret: (reference: SecretRef) => Promise<Secret>;
   /** Our own directory (0700), for device identities and the like. */
   readonly stateDirectory: string;

@@ -34,7 +34,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         "put a key there that works, then adopt it",
       );
     const identified = await provider.identify(secret, signal);
-    if (identified === undefined && parts.config().providers[providerName]?.definition.supply === "dual-slot") {
+    if (identified === undefined && parts.config().providers[providerName]?.supply === "dual-slot") {
       const { text } = neitherSlot({ name: providerName, credential: name }, `what the store of ${name} holds`);
       throw new ControlError(
         "conflict",
@@ -77,7 +77,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
 
   /** One credential needs both slots of an account: with a second one, each would wait for the other for ever. */
   function mustHaveBothSlots(name: string, provider: string): void {
-    if (parts.config().providers[provider]?.definition.supply !== "dual-slot") return;
+    if (parts.config().providers[provider]?.supply !== "dual-slot") return;
     const holder = ledger.keys
       .liveAt(provider)
       .find((row) => row.credential !== name && ledger.credentials.get(row.credential)?.retiredAt == null);

@@ -4,6 +4,7 @@ import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
+import { ITSELF } from "../itself/consumer.ts";
 import type { PinnedPlan, Rotation } from "../model.ts";
 import { RELOAD_REVOKES } from "../rotation/in-place.ts";
 import { neitherSlot } from "../rotation/slots.ts";
@@ -95,11 +96,9 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
 
   async function askConsumers(credential: CredentialConfig, signal: AbortSignal) {
     const asked = [];
-    for (const use of credential.consumers) {
-      const subject = { kind: "consumer", name: use.use } as const;
+    for (const { name, consumer } of parts.plugs().consumers(credential, [])) {
       asked.push(
-        await found(subject, async () => {
-          const { consumer } = parts.plugs().consumer(credential.name, use);
+        await found({ kind: "consumer", name }, async () => {
           const call = within(signal, parts.config().timing.proveTimeoutMs);
           return consumer.preflight(await parts.plugs().store(credential).read("current", call), call);
         }),
@@ -125,6 +124,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
         ...(plan.name === "initial" ? [FIRST_KEY] : notesOfWayBack(parts, name, plan)),
         ...notesOfPool(parts, credential, plan),
         ...notesOfVendor(parts, credential),
+        ...noteOfSupply(parts, credential),
         ...notesOfPlaces(parts, credential),
         ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
         ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
@@ -202,6 +202,13 @@ function notesOfVendor(parts: DaemonParts, { provider }: CredentialConfig): read
   return (entry?.definition.describe(entry.settings).notes ?? []).map((clause) => `${provider}: ${clause}`);
 }
 
+/** Why a person must make the key, where the vendor has a call that could. */
+function noteOfSupply(parts: DaemonParts, { provider }: CredentialConfig): readonly string[] {
+  const entry = parts.config().providers[provider];
+  const because = entry?.definition.describe(entry.settings).supplyBecause;
+  return because === undefined ? [] : [`${provider}: ${because}`];
+}
+
 /** What people should know of the places where the value is written. */
 function notesOfPlaces(parts: DaemonParts, credential: CredentialConfig): readonly string[] {
   return [credential.store, ...credential.mirrors].flatMap(({ use, place }) => {
@@ -236,10 +243,16 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
   const provider = (effect: string, more?: Partial<Effect>) => [one("provider", credential.provider, effect, more)];
   const store = (effect: string) => one("store", credential.store.use, effect);
   const consumers = (what: "reload" | "prove") =>
-    credential.consumers.map((use) => {
-      const does = parts.plugs().consumer(credential.name, use).consumer.describe()[what];
-      return one("consumer", use.use, does, { consumersFeel: does, irreversible: what === "reload" && RELOAD_REVOKES[plan.supply] });
-    });
+    parts
+      .plugs()
+      .consumers(credential, [])
+      .map(({ name, consumer }) => {
+        const does = consumer.describe()[what];
+        return one("consumer", name, does, {
+          consumersFeel: name === ITSELF ? null : does,
+          irreversible: what === "reload" && RELOAD_REVOKES[plan.supply],
+        });
+      });
   switch (step) {
     case "preflight":
       return [];

@@ -24,7 +24,7 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
   function mustTakeKeys({ name, provider }: CredentialConfig): void {
     if (ledger.credentials.get(name)?.retiredAt != null)
       throw new ControlError("conflict", `${name} was retired`, `bring it back with: rotatectl adopt ${name}`);
-    const supply = parts.config().providers[provider]?.definition.supply;
+    const supply = parts.config().providers[provider]?.supply;
     if (supply === "dual-slot" || supply === "in-place")
       throw new ControlError("conflict", `${name} takes no key from a person: ${NOT_BROUGHT[supply]}`, `rotatectl rotate ${name}`);
   }

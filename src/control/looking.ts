@@ -51,7 +51,10 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
       const { schedule } = credential;
       return {
         ...statusOf(credential),
-        consumers: credential.consumers.map(({ use }) => use),
+        consumers: parts
+          .plugs()
+          .consumers(credential, [])
+          .map((plug) => plug.name),
         schedule: schedule === undefined ? null : "every" in schedule ? `every ${ms(schedule.every)}` : `${schedule.cron} ${schedule.zone}`,
         window: credential.window ?? null,
         overlapMs: credential.overlapMs,

@@ -18,7 +18,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
     if (state?.retiredAt != null)
       throw new ControlError("conflict", `${credential.name} was retired`, `bring it back with: rotatectl adopt ${credential.name}`);
     if (state?.pausedAt != null) throw new ControlError("conflict", `${credential.name} is paused`, `rotatectl resume ${credential.name}`);
-    const supply = parts.config().providers[credential.provider]?.definition.supply;
+    const supply = parts.config().providers[credential.provider]?.supply;
     if (options.rehearsal === true && (supply === "intake" || supply === "in-place")) {
       const why = supply === "intake" ? "its keys are made by a person, and a rehearsal would use one up" : "it has one value at a time";
       throw new ControlError(

@@ -19,7 +19,7 @@ export async function throughGate(context: StepContext, kind: Extract<CallKind, 
   if (closed !== undefined) return { passed: false, answer: closed };
   await context.announce({ kind, key: debt });
   const calls = context.irreversible(debt);
-  if (kind === "revoke") await context.call((signal) => calls.revoke(debt.vendorId, signal));
+  if (kind === "revoke") await context.call((signal) => calls.revoke(debt.vendorId, signal, debt.version));
   else await context.call((signal) => switchOff(calls, debt.vendorId, signal));
   return { passed: true };
 }

@@ -322,6 +322,17 @@ describe("the shipped policy", () => {
     for (const version of ["v1", "v2"]) await store.discard(version, signal);
     // A renewal that is refused is made up for by a look at the token, so it is asked for what it did.
     expect(paths().filter((path) => path === "POST auth/token/renew-self" || path.endsWith("lookup-self"))).toHaveLength(2);
+    await anotherSecretId();
+  }
+
+  /** A session takes a new secret-id over at once, and leaves no token of the one before. */
+  async function anotherSecretId(): Promise<void> {
+    const store = connect({ appRole: await newRole() });
+    await store.read("current", signal);
+    const token = tokenOf(sent.at(-1)) ?? "";
+    await newRole();
+    await store.read("current", signal);
+    expect((await bao.call("GET", `${mount}/data/${PATH}`, undefined, { token })).status).toBe(403);
   }
 
   it("is enough", life);
@@ -330,7 +341,7 @@ describe("the shipped policy", () => {
     [...list.matchAll(/"(\w+)"/g)].map(([, right = ""]) => ({ block, path, right })),
   );
 
-  it("has rights to take away", () => expect(rights).toHaveLength(11));
+  it("has rights to take away", () => expect(rights).toHaveLength(12));
 
   it.each(rights)("needs $right on $path", async ({ block, right }) => {
     const without = block.replace(new RegExp(`"${right}"(, )?`), "").replace(", ]", "]");

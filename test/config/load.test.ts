@@ -132,6 +132,7 @@ describe("a good file", () => {
       type: "acme",
       definition: plugs.providers["acme"],
       settings: { project: "proj_1", adminKey: { credential: "acme-admin" }, baseUrl: "https://api.example.com" },
+      supply: "create",
       listLagMs: 60_000,
       revokeLagMs: 180_000,
       lastUsed: { precisionMs: 60_000, lagMs: 120_000 },

@@ -16,6 +16,8 @@ export interface ProviderCase {
   readonly vendor: FakeVendor;
   readonly definition: ProviderDefinition;
   readonly settings: object;
+  /** How its keys come to be, set up in this way. */
+  readonly supply: ProviderDefinition["supply"];
 }
 
 /** Starts the fake of every vendor; ends them with the file's tests. */
@@ -37,11 +39,13 @@ export function casesOf(
   vendors: Awaited<ReturnType<typeof startVendors>>,
   supply: readonly ProviderDefinition["supply"][],
 ): ProviderCase[] {
-  return vendors
-    .filter(({ definition }) => supply.includes(definition.supply))
-    .flatMap(({ name, vendor, definition }) =>
-      Object.entries(vendor.variants).map(([variant, settings]) => ({ title: `${name}, ${variant}`, vendor, definition, settings })),
-    );
+  const cases = vendors.flatMap(({ name, vendor, definition }) =>
+    Object.entries(vendor.variants).map(([variant, settings]) => {
+      const known = definition.supplyOf?.(definition.settings.parse(settings)) ?? definition.supply;
+      return { title: `${name}, ${variant}`, vendor, definition, settings, supply: known };
+    }),
+  );
+  return cases.filter((one) => supply.includes(one.supply));
 }
 
 /** A key with its secret, however this vendor's keys come to be. */

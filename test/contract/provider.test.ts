@@ -9,8 +9,11 @@ describe.each(casesOf(vendors, ["create", "intake", "dual-slot"]))("provider $ti
   const { vendor, definition } = one;
   const open = openCase(one);
 
-  // The vendors of the supply `intake` have no create, and say so by leaving the method out.
-  describe.runIf(definition.supply !== "intake")("create", () => {
+  it("has a create exactly where keys come from a call", () => {
+    expect(open.provider.create !== undefined).toBe(one.supply !== "intake");
+  });
+
+  describe.runIf(one.supply !== "intake")("create", () => {
     it("makes a key that is listed, under its label where the vendor keeps one, and that does its work", async () => {
       const label = newLabel();
       const key = await open.create({ label });

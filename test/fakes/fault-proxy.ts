@@ -22,8 +22,8 @@ interface Answer {
 
 const JSON_TYPE = { "content-type": "application/json" };
 
-/** Starts a proxy for the server at `target`. */
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+/** Starts a proxy for the server at `target`. `refusal` is the shape in which that server refuses. */
+export async function startFaultProxy(target: string, refusal: (text: string) => unknown = (detail) => ({ detail })): Promise<FaultProxy> {
   const server = createServer((request, response) => {
     serve(request, response).catch(() => response.destroy());
   });
@@ -51,32 +51,33 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     if (fault?.do === "hang") return;
     if (fault?.do === "dropBefore") return void request.socket.destroy();
     if (fault?.do === "delay") await sleep(fault.ms);
-    const answer = inPlaceOf(fault) ?? (await forward(`${target}${url}`, method, request, body));
+    const answer = inPlaceOf(fault, refusal) ?? (await forward(`${target}${url}`, method, request, body));
     if (fault?.do === "loseReply") return void request.socket.destroy();
     response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 }
 
 async function forward(url: string, method: string, request: IncomingMessage, body: string): Promise<Answer> {
-  const { authorization = "", "content-type": type } = request.headers;
-  const headers = { authorization, connection: "close", ...(type !== undefined && { "content-type": type }) };
+  const { host: _, "content-length": _length, ...sent } = request.headers;
+  const headers = { ...(sent as Record<string, string>), connection: "close" };
   const response = await fetch(url, { method, headers, redirect: "manual", ...(body !== "" && { body }) });
+  if (response.status === 204) return { status: 204, headers: {}, body: "" };
   return { status: response.status, headers: { "content-type": response.headers.get("content-type") ?? "" }, body: await response.text() };
 }
 
-function inPlaceOf(fault: Fault | undefined): Answer | undefined {
+function inPlaceOf(fault: Fault | undefined, refusal: (text: string) => unknown): Answer | undefined {
   switch (fault?.do) {
     case "reply":
       return {
         status: fault.status,
         headers: { ...JSON_TYPE, ...fault.headers },
-        body: JSON.stringify(fault.body ?? { detail: "made to fail" }),
+        body: JSON.stringify(fault.body ?? refusal("made to fail")),
       };
     case "html":
       return { status: fault.status ?? 200, headers: { "content-type": "text/html" }, body: "<!doctype html><title>Welcome</title>" };
     case "rateLimit": {
       const headers = { ...JSON_TYPE, ...(fault.retryAfter !== undefined && { "retry-after": fault.retryAfter }) };
-      return { status: 429, headers, body: JSON.stringify({ detail: "Rate limit exceeded" }) };
+      return { status: 429, headers, body: JSON.stringify(refusal("Rate limit exceeded")) };
     }
     default:
       return undefined;

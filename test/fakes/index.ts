@@ -10,9 +10,11 @@ import { fakeAzureOpenAiVendor } from "./azure-openai-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeLiteLlmVendor } from "./litellm-vendor.ts";
+import { fakeOpenAiAdminVendor } from "./openai-admin-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
 import { openclawTokenVendor } from "./openclaw-token-vendor.ts";
 import { fakeOpenRouterVendor } from "./openrouter-vendor.ts";
+import { vaultApproleVendor } from "./vault-approle-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
 export interface FakeVendor {
@@ -60,4 +62,6 @@ export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendo
   openai: fakeOpenAiVendor,
   openrouter: fakeOpenRouterVendor,
   "openclaw-token": openclawTokenVendor,
+  "openai-admin": fakeOpenAiAdminVendor,
+  "vault-approle": vaultApproleVendor,
 };

@@ -28,6 +28,59 @@ function clientOf(apiKey: string, adminAPIKey = fake.admin.secret): OpenAI {
 
 const messages = [{ role: "user" as const, content: "ping" }];
 
+describe("admin keys", () => {
+  const keys = () => client.admin.organization.adminAPIKeys;
+
+  it("are made, shown, listed through all pages in both orders, and deleted", async () => {
+    const first = await keys().create({ name: "first", expires_in_seconds: 3600 });
+    expect(first).toMatchObject({
+      object: "organization.admin_api_key",
+      name: "first",
+      value: expect.stringMatching(/^sk-admin-canary-/),
+      created_at: expect.closeTo(Date.now() / 1000, -1),
+      expires_at: expect.closeTo(Date.now() / 1000 + 3600, -1),
+      last_used_at: null,
+      owner: { type: "user", role: "owner" },
+    });
+    const second = await keys().create({ name: "second" });
+    expect(second.expires_at).toBeNull();
+    const { value: _, ...row } = first;
+    expect(await keys().retrieve(first.id)).toEqual(row);
+    expect(JSON.stringify(await keys().retrieve(first.id))).not.toContain("canary");
+
+    const all = [second.id, first.id, fake.reader.id, fake.admin.id];
+    for (const order of ["desc", "asc"] as const) {
+      const ids: string[] = [];
+      for await (const key of keys().list({ limit: 1, order })) ids.push(key.id);
+      expect(ids).toEqual(order === "desc" ? all : all.toReversed());
+    }
+    for (const { id } of [first, second])
+      expect(await keys().delete(id)).toEqual({ id, deleted: true, object: "organization.admin_api_key.deleted" });
+    await expect(keys().delete(first.id)).rejects.toThrow(NotFoundError);
+    await expect(keys().retrieve(first.id)).rejects.toThrow(NotFoundError);
+  });
+
+  it("sign calls, show when they last did, and are refused when they are gone", async () => {
+    const made = await keys().create({ name: "signs" });
+    const own = clientOf(fake.key.secret, made.value).admin.organization;
+    await own.projects.list();
+    expect((await keys().retrieve(made.id)).last_used_at).toBeCloseTo(Date.now() / 1000, -1);
+    // As at the vendor, nothing keeps a key from deleting itself.
+    await own.adminAPIKeys.delete(made.id);
+    await expect(own.adminAPIKeys.list()).rejects.toMatchObject({ status: 401, code: "invalid_api_key" });
+  });
+
+  it("take no scopes, no empty name and no wrong paging; one that may only read changes nothing", async () => {
+    await expect(keys().create({ name: "scoped", scopes: ["api.management.read"] } as never)).rejects.toThrow(BadRequestError);
+    await expect(keys().create({ name: "" })).rejects.toThrow(BadRequestError);
+    await expect(keys().list({ limit: 101 })).rejects.toThrow(BadRequestError);
+    await expect(keys().list({ after: "key_nobody" })).rejects.toThrow(BadRequestError);
+    const asReader = clientOf(fake.key.secret, fake.reader.secret).admin.organization.adminAPIKeys;
+    await expect(asReader.create({ name: "no" })).rejects.toThrow(PermissionDeniedError);
+    await expect(clientOf(fake.key.secret, fake.key.secret).admin.organization.adminAPIKeys.list()).rejects.toThrow(PermissionDeniedError);
+  });
+});
+
 describe("admin API", () => {
   const projects = () => client.admin.organization.projects;
 

@@ -4,10 +4,11 @@ import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fault, makeFaults } from "./faults.ts";
 import { adminApi } from "./openai/admin.ts";
+import type { FakeAdminKey } from "./openai/admin-keys.ts";
 import { controlApi } from "./openai/control.ts";
 import { type Answer, inferenceApi, type Pace } from "./openai/inference.ts";
 import { Refusal } from "./openai/replies.ts";
-import { type FakeAccount, type FakeAdminKey, type FakeKey, makeVendor, type Vendor } from "./openai/vendor.ts";
+import { type FakeAccount, type FakeKey, makeVendor, type Vendor } from "./openai/vendor.ts";
 
 /** One request as the fake saw it; never a secret. */
 export interface Seen {
@@ -50,6 +51,8 @@ export interface FakeOpenAi {
 }
 
 const AT_ONCE: Readonly<Pace> = { firstMs: 0, chunkMs: 0, chunks: 1 };
+/** No lag of new keys meets those that were there before. */
+const DAY_MS = 86_400_000;
 const MAX_BODY_BYTES = 4 << 20;
 
 /** Starts OpenAI's admin and inference API on a loopback port, with state in memory. */
@@ -70,8 +73,8 @@ export async function startFakeOpenAi(options: { port?: number; project?: string
     pace: { ...AT_ONCE },
     log,
     connections: 0,
-    admin: vendor.addAdmin(),
-    reader: vendor.addAdmin(true),
+    admin: vendor.admins.add("seeded", { ageMs: DAY_MS }),
+    reader: vendor.admins.add("reader", { scopes: "read", ageMs: DAY_MS }),
     account,
     key: vendor.addKey(account, "seeded"),
     onRequest: undefined,
@@ -98,7 +101,7 @@ export async function startFakeOpenAi(options: { port?: number; project?: string
     if (url.pathname.startsWith("/__fake/")) return send(response, controlApi(fake, method, url.pathname.slice("/__fake".length), text));
 
     const secret = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-    const signer = secret === undefined ? undefined : (vendor.findAdmin(secret) ?? vendor.findBySecret(secret));
+    const signer = secret === undefined ? undefined : (vendor.admins.find(secret) ?? vendor.findBySecret(secret));
     const seen: Seen = {
       n: log.length + 1,
       method,
@@ -129,7 +132,7 @@ export async function startFakeOpenAi(options: { port?: number; project?: string
       if (!url.pathname.startsWith("/v1/")) throw new Refusal(404, `Invalid URL (${method} ${url.pathname})`);
       if (secret === undefined) throw new Refusal(401, "You didn't provide an API key in an Authorization header using Bearer auth.");
       const path = url.pathname.slice("/v1".length);
-      const admin = vendor.findAdmin(secret);
+      const admin = vendor.admins.use(secret);
       if (path.startsWith("/organization/")) {
         if (admin === undefined) throw notAnAdmin(vendor, secret);
         return adminApi(vendor, {

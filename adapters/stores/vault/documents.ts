@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { hasCode } from "../../../src/contract/errors.ts";
-import { encodePath } from "./names.ts";
-import { type Session, shaped } from "./session.ts";
-import type { CallVault } from "./transport.ts";
+import { encodePath } from "../../vault/paths.ts";
+import { type Session, shaped } from "../../vault/session.ts";
+import type { CallVault } from "../../vault/transport.ts";
 
 /** A document of a KV engine as it stands. */
 export interface VaultDocument {

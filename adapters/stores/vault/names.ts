@@ -3,11 +3,6 @@ import { AdapterError } from "../../../src/contract/errors.ts";
 /** Labels, and the names that operators give: nothing that is a path, or the name of a probe. */
 const VERSION = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
-/** A path as it stands in an address. */
-export function encodePath(path: string): string {
-  return path.split("/").map(encodeURIComponent).join("/");
-}
-
 /** Where the versions of one credential are kept, as paths below the mount. */
 export function keepOf(keep: string, credential: string) {
   const folder = `${keep}/${credential}`;

@@ -71,7 +71,7 @@ export const REFERENCES: readonly Mistake[] = [
     text: change("consumers: [{ use: gateway, provider: acme }]", "consumers: []"),
     says: [
       "11:16: credentials.prod.consumers: no consumer: nothing would show that a new key is in use, so no old key could be revoked",
-      "hint: consumers: who uses it: `use` names one of `consumers`",
+      "hint: say who uses it: { use: NAME, … }, where `use` names one of `consumers`",
     ],
   },
   {

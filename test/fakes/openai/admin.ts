@@ -1,5 +1,6 @@
+import { ADMIN_KEY_ROUTES, type FakeAdminKey, page } from "./admin-keys.ts";
 import { checkFields, checkQuery, is, Refusal, type Reply } from "./replies.ts";
-import type { FakeAccount, FakeAdminKey, FakeKey, Vendor } from "./vendor.ts";
+import type { FakeAccount, FakeKey, Vendor } from "./vendor.ts";
 
 /** One request after authentication. */
 export interface AdminRequest {
@@ -13,7 +14,7 @@ export interface AdminRequest {
 
 type Handler = (vendor: Vendor, request: AdminRequest, id: string) => unknown;
 
-/** The admin API: each path with what it does for each method. The last id of the path is handed in. */
+/** The calls about one project: each path with what it does for each method. The last id of the path is handed in. */
 const ROUTES: readonly { readonly path: RegExp; readonly methods: Readonly<Record<string, Handler>> }[] = [
   { path: /^\/projects\/([^/]+)\/service_accounts$/, methods: { GET: listAccounts, POST: createAccount } },
   { path: /^\/projects\/([^/]+)\/service_accounts\/([^/]+)$/, methods: { GET: getAccount, DELETE: deleteAccount } },
@@ -24,17 +25,21 @@ const ROUTES: readonly { readonly path: RegExp; readonly methods: Readonly<Recor
 
 /** Answers one request of the admin API, or throws a `Refusal`. */
 export function adminApi(vendor: Vendor, request: AdminRequest): Reply {
-  for (const { path, methods } of ROUTES) {
+  for (const { path, methods } of [...ADMIN_KEY_ROUTES, ...ROUTES]) {
     const match = path.exec(request.path);
     if (match === null) continue;
     const handler = methods[request.method];
     if (handler === undefined) throw new Refusal(405, `Not allowed to ${request.method} on this path.`, { code: "method_not_supported" });
-    if (match[1] !== vendor.project) throw new Refusal(404, `No project found with ID '${match[1]}'.`, { code: "not_found" });
-    if (request.admin.readOnly && request.method !== "GET") {
-      throw new Refusal(403, "You have insufficient permissions for this operation. Missing scopes: api.management.write.");
+    const [, first = "", second = first] = match;
+    if (request.path.startsWith("/projects/") && first !== vendor.project)
+      throw new Refusal(404, `No project found with ID '${first}'.`, { code: "not_found" });
+    const { scopes } = request.admin;
+    if (scopes === "none" || (scopes === "read" && request.method !== "GET")) {
+      const missing = request.method === "GET" ? "api.management.read" : "api.management.write";
+      throw new Refusal(403, `You have insufficient permissions for this operation. Missing scopes: ${missing}.`);
     }
     if (request.method !== "POST" && request.body !== undefined) throw new Refusal(400, `A ${request.method} request takes no body.`);
-    return { status: 200, body: handler(vendor, request, match[2] ?? "") };
+    return { status: 200, body: handler(vendor, request, second) };
   }
   throw new Refusal(404, `Invalid URL (${request.method} /v1/organization${request.path})`);
 }
@@ -115,17 +120,6 @@ function deleteAccount(vendor: Vendor, { query }: AdminRequest, id: string) {
   checkQuery(query, []);
   vendor.deleteAccount(id);
   return { object: "organization.project.service_account.deleted", id, deleted: true };
-}
-
-function page<Row extends { readonly id: string }>(rows: readonly Row[], query: URLSearchParams) {
-  const limit = Number(query.get("limit") ?? 20);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100) throw new Refusal(400, "limit must be between 1 and 100.", { param: "limit" });
-  const after = query.get("after");
-  const index = after === null ? -1 : rows.findIndex((row) => row.id === after);
-  if (after !== null && index < 0) throw new Refusal(400, "Invalid cursor.", { param: "after" });
-  const data = rows.slice(index + 1, index + 1 + limit);
-  const more = index + 1 + limit < rows.length;
-  return { object: "list", data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: more };
 }
 
 function checkScopes(scopes: readonly string[]): readonly string[] {

@@ -2,7 +2,7 @@ import type { FaultRule } from "../faults.ts";
 import type { FakeOpenAi } from "../openai.ts";
 import type { Pace } from "./inference.ts";
 import type { Reply } from "./replies.ts";
-import type { FakeKey, Lags, Rules } from "./vendor.ts";
+import type { Lags, Rules } from "./vendor.ts";
 
 type Handler = (fake: FakeOpenAi, body: string) => unknown;
 
@@ -18,6 +18,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   "GET /state": ({ vendor }) => ({
     project: vendor.project,
     keys: vendor.everyKey().map(withoutSecret),
+    admins: vendor.admins.every().map(withoutSecret),
     accounts: vendor.listedAccounts(),
   }),
   "GET /log": ({ log }) => log,
@@ -43,6 +44,6 @@ export function controlApi(fake: FakeOpenAi, method: string, path: string, body:
   }
 }
 
-function withoutSecret({ secret: _, ...rest }: FakeKey) {
+function withoutSecret<Key extends { readonly secret: string }>({ secret: _, ...rest }: Key) {
   return rest;
 }

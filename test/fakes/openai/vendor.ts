@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { FakeAdminKey } from "./admin-keys.ts";
 import { Refusal } from "./replies.ts";
 
 /** A service account of the fake vendor's one project. */
@@ -33,13 +34,6 @@ export interface FakeKey {
   readonly refusals: number[];
 }
 
-export interface FakeAdminKey {
-  readonly id: string;
-  readonly secret: string;
-  /** May read only: every change is refused with 403. */
-  readonly readOnly: boolean;
-}
-
 /** How far behind itself the vendor is. Zero everywhere: at once, everywhere. */
 export interface Lags {
   /** How long a new key is not yet accepted. */
@@ -71,16 +65,9 @@ export type Vendor = ReturnType<typeof makeVendor>;
 export function makeVendor(project: string) {
   const accounts = new Map<string, FakeAccount & { deletedAt: number | null }>();
   const keys = new Map<string, FakeKey>();
-  const admins = new Map<string, FakeAdminKey>();
   const lags: Lags = { ...NO_LAGS };
   const rules: Rules = { ...TODAYS_RULES };
   let flips = 0;
-
-  function addAdmin(readOnly = false): FakeAdminKey {
-    const admin = { id: identifier("key_admin"), secret: `sk-admin-canary-${random(24)}`, readOnly };
-    admins.set(admin.secret, admin);
-    return admin;
-  }
 
   function addAccount(name: string, role: FakeAccount["role"] = "member"): FakeAccount {
     const account = { id: identifier("svc_acct"), name, role, createdAt: Date.now(), deletedAt: null };
@@ -144,15 +131,15 @@ export function makeVendor(project: string) {
   /** The key of this secret, if a request with it is accepted now. */
   function accepted(secret: string): FakeKey | undefined {
     const found = findBySecret(secret);
-    if (found === undefined) return undefined;
+    return found !== undefined && works(found) ? found : undefined;
+  }
+
+  /** Whether a key is accepted now, with what the lags make of that. */
+  function works({ createdAt, expiresAt, deletedAt }: Pick<FakeKey, "createdAt" | "expiresAt" | "deletedAt">): boolean {
     const now = Date.now();
-    if (found.expiresAt !== null && found.expiresAt <= now) return undefined;
-    const starting = now < found.createdAt + lags.newKeyMs;
-    const ending = found.deletedAt !== null && now < found.deletedAt + lags.revokedMs;
-    const settled = found.deletedAt === null;
-    if (starting && settled) return flip() ? found : undefined;
-    if (ending) return flip() ? undefined : found;
-    return settled ? found : undefined;
+    if (expiresAt !== null && expiresAt <= now) return false;
+    if (deletedAt !== null) return now < deletedAt + lags.revokedMs && !flip();
+    return now >= createdAt + lags.newKeyMs || flip();
   }
 
   function flip(): boolean {
@@ -161,10 +148,6 @@ export function makeVendor(project: string) {
 
   function findBySecret(secret: string): FakeKey | undefined {
     return [...keys.values()].find((candidate) => candidate.secret === secret);
-  }
-
-  function findAdmin(secret: string): FakeAdminKey | undefined {
-    return admins.get(secret);
   }
 
   /** Live keys as a listing shows them, newest first. */
@@ -184,10 +167,50 @@ export function makeVendor(project: string) {
 
   // biome-ignore format: one list of what it can do
   return {
-    project, lags, rules, addAdmin, addAccount, account, addKey, key, deleteKey, deleteAccount,
-    accepted, findBySecret, findAdmin, listed, listedAccounts, reset,
+    project, lags, rules, admins: makeAdmins(lags, works), addAccount, account, addKey, key, deleteKey, deleteAccount,
+    accepted, findBySecret, listed, listedAccounts, reset,
     /** Every key that ever was, also the deleted ones. */
     everyKey: (): readonly FakeKey[] => [...keys.values()],
+  };
+}
+
+/** The organization's admin keys. */
+function makeAdmins(lags: Lags, works: (key: FakeAdminKey) => boolean) {
+  const keys = new Map<string, FakeAdminKey>();
+  const find = (secret: string) => [...keys.values()].find((key) => key.secret === secret);
+  const byId = (id: string): FakeAdminKey => {
+    const found = keys.get(id);
+    if (found === undefined || found.deletedAt !== null) throw new Refusal(404, `No such admin API key: ${id}`, { code: "not_found" });
+    return found;
+  };
+  return {
+    find,
+    byId,
+    add(name: string, more: { scopes?: FakeAdminKey["scopes"]; lifetimeSeconds?: number; ageMs?: number } = {}): FakeAdminKey {
+      const createdAt = Date.now() - (more.ageMs ?? 0);
+      const secret = `sk-admin-canary-${random(24)}`;
+      const redacted = `${secret.slice(0, 8)}${"*".repeat(24)}${secret.slice(-4)}`;
+      const expiresAt = more.lifetimeSeconds === undefined ? null : createdAt + more.lifetimeSeconds * 1000;
+      const { scopes = "all" } = more;
+      const key = { id: identifier("key_admin"), name, secret, redacted, createdAt, expiresAt, lastUsedAt: null, deletedAt: null, scopes };
+      keys.set(key.id, key);
+      return key;
+    },
+    delete(id: string): void {
+      byId(id).deletedAt = Date.now();
+    },
+    /** The key of this secret, its use noted, if a request with it is accepted now. */
+    use(secret: string): FakeAdminKey | undefined {
+      const key = find(secret);
+      if (key === undefined || !works(key)) return undefined;
+      key.lastUsedAt = Date.now();
+      return key;
+    },
+    /** Live keys as a listing shows them, newest first. */
+    listed: (): FakeAdminKey[] =>
+      [...keys.values()].filter(({ deletedAt, createdAt }) => deletedAt === null && createdAt <= Date.now() - lags.listMs).reverse(),
+    /** Every admin key that ever was, also the deleted ones. */
+    every: (): readonly FakeAdminKey[] => [...keys.values()],
   };
 }
 

@@ -1,17 +1,18 @@
 import { z } from "zod";
-import { AdapterError, hasCode } from "../../../src/contract/errors.ts";
-import { Secret } from "../../../src/contract/secret.ts";
-import { inTurn } from "../../../src/contract/turns.ts";
-import type { World } from "../../../src/contract/world.ts";
-import { encodePath } from "./names.ts";
-import type { Settings } from "./settings.ts";
+import { AdapterError, hasCode } from "../../src/contract/errors.ts";
+import { Secret } from "../../src/contract/secret.ts";
+import { inTurn } from "../../src/contract/turns.ts";
+import type { World } from "../../src/contract/world.ts";
+import { encodePath } from "./paths.ts";
+import type { Server } from "./settings.ts";
 import type { CallVault } from "./transport.ts";
 
-/** One identity at one server, shared by all places of a store. */
+/** One identity at one server, shared by all that call it as this one. */
 export interface Session {
   /**
    * Runs a call with a token: renewed when two thirds of its time are over, and got anew, once, when it is refused. A `forbidden` that comes out
-   * is about rights; a token that is no longer valid is `unauthorized`.
+   * is about rights; a token that is no longer valid is `unauthorized`. Behind an AppRole, a secret-id that has changed is
+   * logged in with at once, and the token that was born of the one before is revoked.
    */
   use<T>(signal: AbortSignal, call: (token: Secret) => Promise<T>): Promise<T>;
 }
@@ -21,6 +22,8 @@ interface Token {
   readonly renewable: boolean;
   /** When to renew it, in Unix milliseconds; `undefined` for one without an end. */
   readonly renewAt: number | undefined;
+  /** What it was born of, for an AppRole. */
+  readonly secretId?: Secret;
 }
 
 const lease = z.looseObject({
@@ -40,10 +43,13 @@ const REFUSED = ["forbidden", "invalid"] as const;
 
 let sessions = 0;
 
-export function openSession({ auth }: Settings, call: CallVault, world: World): Session {
+/** `who` is named in messages. */
+export function openSession(who: string, { auth }: Pick<Server, "auth">, call: CallVault, world: World): Session {
   sessions += 1;
   const turn = `vault session ${sessions}`;
   let current: Token | undefined;
+  /** Tokens of earlier secret-ids that are still to be revoked. */
+  const outdated = new Set<Secret>();
 
   const token = (secret: Secret, seconds: number, renewable: boolean): Token => ({
     secret,
@@ -58,28 +64,61 @@ export function openSession({ auth }: Settings, call: CallVault, world: World): 
 
   async function logIn(signal: AbortSignal): Promise<Token> {
     if (!("appRole" in auth)) return lookUp(await world.secret("token" in auth ? auth.token : { file: auth.tokenFile }), signal);
-    const { roleId, secretId, mount } = auth.appRole;
-    const action = "vault store: log in as AppRole";
-    const body = { role_id: roleId, secret_id: (await world.secret(secretId)).reveal() };
+    const { roleId, secretId: reference, mount } = auth.appRole;
+    const action = `${who}: log in as AppRole`;
+    const secretId = await world.secret(reference);
+    const body = { role_id: roleId, secret_id: secretId.reveal() };
     const path = `auth/${encodePath(mount)}/login`;
     const cure = `put a secret-id of the role ${roleId} that is valid into auth.appRole.secretId, and look at namespace`;
-    return fromLease(action, await accepted(action, cure, () => call({ action, method: "POST", path, body, signal })));
+    return { ...fromLease(action, await accepted(action, cure, () => call({ action, method: "POST", path, body, signal }))), secretId };
+  }
+
+  /** Whether the secret-id is another one by now. One that cannot be read is no reason to give up a token that works. */
+  async function hasChanged({ secretId }: Token): Promise<boolean> {
+    if (!("appRole" in auth) || secretId === undefined) return false;
+    try {
+      return !(await world.secret(auth.appRole.secretId)).equals(secretId);
+    } catch (error) {
+      if (error instanceof AdapterError) return false;
+      throw error;
+    }
+  }
+
+  /** A call that is under way with one of them is refused, and made again with the present token. */
+  async function revokeOutdated(signal: AbortSignal): Promise<void> {
+    for (const old of outdated) {
+      try {
+        await call({
+          action: `${who}: revoke our earlier token`,
+          method: "POST",
+          path: "auth/token/revoke-self",
+          body: {},
+          token: old,
+          signal,
+        });
+      } catch (error) {
+        if (!(error instanceof AdapterError)) throw error;
+        // Only an outage is tried again: a token that is refused here is gone, or may not even revoke itself.
+        if (error.retry) return;
+      }
+      outdated.delete(old);
+    }
   }
 
   /** Shows that a token is valid, and how long. */
   async function lookUp(secret: Secret, signal: AbortSignal): Promise<Token> {
-    const action = "vault store: look at our token";
+    const action = `${who}: look at our token`;
     const cure = `the token is expired, revoked, of another namespace, or may not look itself up: put a valid one into auth.${"token" in auth ? "token" : "tokenFile"}`;
     const look = () => call({ action, method: "GET", path: "auth/token/lookup-self", token: secret, signal });
     const { ttl, renewable = false } = shaped(lookedUp, action, await accepted(action, cure, look)).data;
     return token(secret, ttl, renewable);
   }
 
-  async function renew({ secret }: Token, signal: AbortSignal): Promise<Token> {
-    const action = "vault store: renew our token";
+  async function renew({ secret, secretId }: Token, signal: AbortSignal): Promise<Token> {
+    const action = `${who}: renew our token`;
     try {
       const reply = await call({ action, method: "POST", path: "auth/token/renew-self", body: {}, token: secret, signal });
-      return fromLease(action, reply);
+      return { ...fromLease(action, reply), ...(secretId && { secretId }) };
     } catch (error) {
       if (!hasCode(error, ...REFUSED)) throw error;
       return logIn(signal);
@@ -90,9 +129,14 @@ export function openSession({ auth }: Settings, call: CallVault, world: World): 
   function acquire(signal: AbortSignal, refused?: Token): Promise<Token> {
     return inTurn(turn, signal, async () => {
       if (current === undefined || current === refused) current = await logIn(signal);
-      else if (current.renewAt !== undefined && world.clock.now() >= current.renewAt) {
+      else if (await hasChanged(current)) {
+        const { secret } = current;
+        current = await logIn(signal);
+        outdated.add(secret);
+      } else if (current.renewAt !== undefined && world.clock.now() >= current.renewAt) {
         current = current.renewable ? await renew(current, signal) : await logIn(signal);
       }
+      if (outdated.size > 0) await revokeOutdated(signal);
       return current;
     });
   }
@@ -124,6 +168,6 @@ export function shaped<T>(shape: z.ZodType<T>, action: string, reply: unknown): 
   const parsed = shape.safeParse(reply);
   if (parsed.success) return parsed.data;
   throw new AdapterError("malformed", `${action}: the answer has another shape than documented`, {
-    cure: "look at url and mount: it must be a KV engine, version 2, and no proxy's page",
+    cure: "look at url and mount: a KV engine must be of version 2, and no proxy may answer in its place",
   });
 }
