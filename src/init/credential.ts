@@ -1,0 +1,103 @@
+import type { StoreDefinition } from "../contract/store.ts";
+import type { KeyPlace } from "./keys.ts";
+import type { Setting } from "./proposal.ts";
+
+/** Where rotated keeps keys that stand in no store of the gateway's: its own directory, which the unit makes. */
+const OWN_FILE = "/var/lib/rotated/secrets/openclaw.json";
+
+/** The stores that a credential can use, by the names that the file gives them. */
+export const STORE = { local: "local", vault: "vault", openclaw: "openclaw-store" } as const;
+export type StoreName = (typeof STORE)[keyof typeof STORE];
+
+/** Where the key of a credential is kept, and how the gateway gets it. */
+export interface Keeping {
+  readonly settings: readonly Setting[];
+  readonly stores: readonly StoreName[];
+  readonly comment: readonly string[];
+  /** The key is not where rotated can replace it. */
+  readonly mustMove: boolean;
+}
+
+/** What a credential of this name needs for a key at this place; a reason where it cannot be. */
+export function keepingOf(
+  place: KeyPlace,
+  name: string,
+  setting: string,
+  account: string | number,
+  stores: Readonly<Record<string, StoreDefinition>>,
+): Keeping | { readonly why: string } {
+  const local = { name: "store", value: { use: STORE.local, path: OWN_FILE, field: `/${name}/apiKey` } };
+  const resolve = {
+    name: "resolve",
+    value: [{ user: account }],
+    comment: "the account of the gateway, which gets the key by `rotatectl resolve`",
+  };
+  switch (place.is) {
+    case "file": {
+      const { path, field } = place;
+      const value = { use: STORE.local, path, ...(field !== undefined && { field }) };
+      return keeping([{ name: "store", value }], [STORE.local], `${setting} refers to this file.`);
+    }
+    case "vault": {
+      const value = { use: STORE.vault, path: place.path, field: place.field };
+      return keeping([{ name: "store", value }], [STORE.vault], `${setting} is read from Vault by OpenClaw's plugin.`);
+    }
+    case "resolve":
+      return keeping(
+        [local, resolve],
+        [STORE.local],
+        `${setting} is given by \`rotatectl resolve\` already: a configuration of rotated has a credential of this name, and`,
+        "its store is the right one.",
+      );
+    case "plain":
+      return moving(
+        [local, resolve],
+        `${setting} has its key in plain text (or the name of an auth profile): it must move, as said at the end.`,
+      );
+    case "environment":
+      return moving(
+        [local, resolve],
+        `${setting} has its key from the variable ${place.variable}, which a running gateway never reads again: it must`,
+        "move, as said at the end, and the variable must go.",
+      );
+    case "own store": {
+      if (!Object.hasOwn(stores, "openclaw-secrets")) {
+        return {
+          why: `is the entry ${place.entry} of OpenClaw's own store, which this version of rotated cannot write; let it refer to an exec source`,
+        };
+      }
+      const mirror = { name: "mirrors", value: [{ use: STORE.openclaw, path: place.entry }] };
+      return keeping(
+        [local, mirror],
+        [STORE.local, STORE.openclaw],
+        `${setting} is an entry of OpenClaw's own store, which gets a copy of each new key.`,
+      );
+    }
+    case "absent":
+      return {
+        why: "has no value: the key comes from an auth profile or the environment, where no reload finds a new one; give it a reference",
+      };
+    case "unclear":
+      return { why: `cannot be followed: ${place.why}` };
+  }
+}
+
+function keeping(settings: readonly Setting[], stores: readonly StoreName[], ...comment: readonly string[]): Keeping {
+  return { settings, stores, comment, mustMove: false };
+}
+
+function moving(settings: readonly Setting[], ...comment: readonly string[]): Keeping {
+  return { settings, stores: [STORE.local], comment, mustMove: true };
+}
+
+/** How a person moves a key; `name` is a credential that has to. */
+export function movingSteps(name: string): readonly string[] {
+  return [
+    "To move a key to where rotated can replace it, without a moment without one:",
+    `1. Write it into ${OWN_FILE}, mode 0600, owned by the account of rotated: {"${name}":{"apiKey":"…"}}`,
+    "2. Start rotated with this file, and let the account of the gateway say: rotatectl resolve --install ~/.openclaw/rotated-resolve",
+    "   It prints what belongs under secrets.providers in openclaw.json.",
+    `3. In openclaw.json put {"source":"exec","provider":"rotated","id":"${name}"} in the place of the key, and "auth":"api-key" beside it.`,
+    `4. Then: openclaw secrets reload, and: rotatectl adopt ${name}`,
+  ];
+}
