@@ -14,7 +14,7 @@ export const PROVIDER_COLUMNS = {
 } as const satisfies { readonly [ability in keyof ProviderAbilities]?: string };
 
 export const STORE_COLUMNS = {
-  primary: "Store",
+  primary: "Primary",
   mirror: "Mirror",
   keep: "Keep",
 } as const satisfies { readonly [ability in keyof StoreAbilities]?: string };

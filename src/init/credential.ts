@@ -27,11 +27,7 @@ export function keepingOf(
   stores: Readonly<Record<string, StoreDefinition>>,
 ): Keeping | { readonly why: string } {
   const local = { name: "store", value: { use: STORE.local, path: OWN_FILE, field: `/${name}/apiKey` } };
-  const resolve = {
-    name: "resolve",
-    value: [{ user: account }],
-    comment: "the account of the gateway, which gets the key by `rotatectl resolve`",
-  };
+  const resolve = { name: "resolve", value: [{ user: account }] };
   switch (place.is) {
     case "file": {
       const { path, field } = place;
@@ -46,8 +42,7 @@ export function keepingOf(
       return keeping(
         [local, resolve],
         [STORE.local],
-        `${setting} is given by \`rotatectl resolve\` already: a configuration of rotated has a credential of this name, and`,
-        "its store is the right one.",
+        `${setting} is given by \`rotatectl resolve\` already: a configuration of rotated has this credential, and its store is the right one.`,
       );
     case "plain":
       return moving(
@@ -57,8 +52,7 @@ export function keepingOf(
     case "environment":
       return moving(
         [local, resolve],
-        `${setting} has its key from the variable ${place.variable}, which a running gateway never reads again: it must`,
-        "move, as said at the end, and the variable must go.",
+        `${setting} has its key from the variable ${place.variable}, which a running gateway never reads again: it must move, as said at the end, and the variable must go.`,
       );
     case "own store": {
       if (!Object.hasOwn(stores, "openclaw-secrets")) {
@@ -82,22 +76,23 @@ export function keepingOf(
   }
 }
 
-function keeping(settings: readonly Setting[], stores: readonly StoreName[], ...comment: readonly string[]): Keeping {
-  return { settings, stores, comment, mustMove: false };
+function keeping(settings: readonly Setting[], stores: readonly StoreName[], comment: string): Keeping {
+  return { settings, stores, comment: [comment], mustMove: false };
 }
 
-function moving(settings: readonly Setting[], ...comment: readonly string[]): Keeping {
-  return { settings, stores: [STORE.local], comment, mustMove: true };
+function moving(settings: readonly Setting[], comment: string): Keeping {
+  return { settings, stores: [STORE.local], comment: [comment], mustMove: true };
 }
 
-/** How a person moves a key; `name` is a credential that has to. */
-export function movingSteps(name: string): readonly string[] {
+/** How a person moves the keys of these credentials. */
+export function movingSteps(names: readonly string[]): readonly string[] {
   return [
-    "To move a key to where rotated can replace it, without a moment without one:",
-    `1. Write it into ${OWN_FILE}, mode 0600, owned by the account of rotated: {"${name}":{"apiKey":"…"}}`,
-    "2. Start rotated with this file, and let the account of the gateway say: rotatectl resolve --install ~/.openclaw/rotated-resolve",
-    "   It prints what belongs under secrets.providers in openclaw.json.",
-    `3. In openclaw.json put {"source":"exec","provider":"rotated","id":"${name}"} in the place of the key, and "auth":"api-key" beside it.`,
-    `4. Then: openclaw secrets reload, and: rotatectl adopt ${name}`,
+    `To move a key (NAME is one of: ${names.join(", ")}) to where rotated can replace it:`,
+    `1. Write it into ${OWN_FILE}, mode 0600, owned by the account of rotated: {"NAME":{"apiKey":"…"}}`,
+    "2. Fill in this file and start rotated. `resolve` must name the account of the gateway, which then says:",
+    "   rotatectl resolve --install ~/.openclaw/rotated-resolve; that prints what belongs under secrets.providers in openclaw.json.",
+    '3. In openclaw.json put {"source":"exec","provider":"rotated","id":"NAME"} in the place of the key, and "auth":"api-key" beside it.',
+    "4. Then: openclaw secrets reload, rotatectl adopt NAME, and soon rotatectl rotate NAME: copies of the old key, such as in",
+    "   openclaw.json.bak, are worth nothing from then on.",
   ];
 }

@@ -2,9 +2,12 @@ import { isMapping } from "./mapping.ts";
 
 /** How keys of vendors, of clouds and of code hosts begin. */
 const BEGINS_LIKE_A_KEY =
-  /(^|[^A-Za-z0-9])(sk[-_]|AIza|gsk_|xai-|hf_|nvapi-|pplx-|r8_|csk-|gh[opsu]_|github_pat_|glpat-|xox[abeprs]-|A[KS]IA|ABSK|eyJ|hv[bs]\.|Bearer )/i;
-/** Letters and digits mixed without an end to the word: nobody names a thing so. */
-const IS_LIKE_A_KEY = /(?=[A-Za-z0-9+=_]*\d)(?=[A-Za-z0-9+=_]*[A-Za-z])[A-Za-z0-9+=_]{20,}/;
+  /(^|[^A-Za-z0-9])(sk[-_]|AIza|gsk_|xai-|hf_|nvapi-|pplx-|r8_|csk-|gh[opsu]_|github_pat_|glpat-|xox[abeprs]-|A[KS]IA|ABSK|eyJ|hv[bs]\.)/;
+/** Nobody names a thing so: letters and digits mixed without an end to the word, or capitals among them in a long one. */
+const IS_LIKE_A_KEY = [
+  /(?=[A-Za-z0-9+=]*\d)(?=[A-Za-z0-9+=]*[A-Za-z])[A-Za-z0-9+=]{20}/,
+  /(?=[\w+=-]*\d)(?=[\w+=-]*[a-z])(?=[\w+=-]*[A-Z])[\w+=-]{20}/,
+];
 
 const HOLDS_A_SECRET = /(key|token|secret|password|passphrase|authtag|cert|auth|value)s?$/i;
 const HOLDS_SECRETS = new Set(["headers", "env", "vars"]);
@@ -36,7 +39,7 @@ export function openDiscretion(config: unknown): Discretion {
   return {
     tell(text, form) {
       if (typeof text !== "string" || !form.test(text)) return undefined;
-      if (BEGINS_LIKE_A_KEY.test(text) || IS_LIKE_A_KEY.test(text)) return undefined;
+      if ([BEGINS_LIKE_A_KEY, ...IS_LIKE_A_KEY].some((like) => like.test(text))) return undefined;
       return secrets.some((secret) => text.includes(secret)) ? undefined : text;
     },
   };

@@ -46,11 +46,11 @@ export function followKey(value: unknown, config: Mapping, home: string, { tell 
   function follow(kind: string, name: unknown, reference: unknown): KeyPlace {
     if (kind === "env") {
       const variable = tell(reference, FORM.variable);
-      return variable === undefined ? told("its id is no name of a variable") : { is: "environment", variable };
+      return variable === undefined ? told("its id is no name of a variable, or looks like a key") : { is: "environment", variable };
     }
     if (kind === "store") {
       const entry = tell(reference, FORM.variable);
-      return entry === undefined ? told("its id is no name of an entry") : { is: "own store", entry };
+      return entry === undefined ? told("its id is no name of an entry, or looks like a key") : { is: "own store", entry };
     }
     const from = typeof name === "string" ? at(config, "secrets", "providers", name) : undefined;
     const called = tell(name, FORM.alias);
@@ -65,10 +65,10 @@ export function followKey(value: unknown, config: Mapping, home: string, { tell 
     const given = from["path"];
     if (typeof given === "string" && SUBSTITUTED.test(given)) return told("its path hangs on the gateway's environment");
     const path = typeof given === "string" ? tell(expandHome(given, home), FORM.path) : undefined;
-    if (path === undefined || path.endsWith("/")) return told("its path is not the absolute path of a file");
+    if (path === undefined || path.endsWith("/")) return told("its path is not the absolute path of a file, or looks like a key");
     if (from["mode"] === "singleValue") return { is: "file", path };
     const field = tell(reference, FORM.pointer);
-    return field === undefined ? told("its id is no JSON pointer") : { is: "file", path, field };
+    return field === undefined ? told("its id is no JSON pointer, or looks like a key") : { is: "file", path, field };
   }
 
   function ofProgram(from: Mapping, name: string | undefined, reference: unknown): KeyPlace {

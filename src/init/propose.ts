@@ -42,7 +42,7 @@ export function propose(reading: Reading, surroundings: Surroundings): Proposal 
   const drafts = withOthers(found.drafts, config, surroundings, discretion);
   const stores = Object.values(STORE).filter((name) => drafts.drafts.some(({ keeping }) => keeping.stores.includes(name)));
   const readsFiles = drafts.drafts.some(({ isFile }) => isFile);
-  const mover = drafts.drafts.find(({ keeping }) => keeping.mustMove);
+  const movers = drafts.drafts.filter(({ keeping }) => keeping.mustMove).map(({ name }) => name);
   return {
     head: head(reading, discretion),
     providers: found.accounts,
@@ -50,7 +50,7 @@ export function propose(reading: Reading, surroundings: Surroundings): Proposal 
     consumers: drafts.drafts.length === 0 ? [] : [proposeGateway(config, surroundings.home, discretion)],
     credentials: drafts.drafts.map(toEntry),
     left: [...notIncluded(reading, discretion), ...found.left, ...unlisted(config, discretion), ...drafts.left],
-    moving: mover === undefined ? [] : movingSteps(mover.name),
+    moving: movers.length === 0 ? [] : movingSteps(movers),
   };
 }
 
@@ -154,7 +154,7 @@ function toEntry({ name, account, keeping, uses, remarks }: Draft): Entry {
   const settings: readonly Setting[] = [
     { name: "provider", value: account },
     ...keeping.settings,
-    { name: "consumers", value: consumers, comment: "each names an entry of models.providers in openclaw.json" },
+    { name: "consumers", value: consumers },
     { name: "every", value: "30d" },
     { name: "overlap", value: "1h" },
   ];

@@ -4,12 +4,12 @@ import { at, entriesAt, type Mapping } from "./mapping.ts";
 import type { Reading } from "./read.ts";
 
 /** These names have variables that win over a reference, and no answer of the gateway shows it (OpenClaw 2026.9.6). */
-const SHADOWED = new Set(["openai", "anthropic", "openrouter", "google"]);
+const SHADOWED = new Set(["openai", "anthropic", "openrouter"]);
 
 /** What would be used in the place of this key. */
 export function shadowed(provider: string, entry: unknown, place: KeyPlace, config: Mapping): readonly string[] {
   if (!SHADOWED.has(provider) || at(entry, "auth") === "api-key" || place.is === "environment") return [];
-  const variable = provider === "google" ? "GEMINI_API_KEY" : `${provider.toUpperCase()}_API_KEY`;
+  const variable = `${provider.toUpperCase()}_API_KEY`;
   const set = at(config, "env", "vars", variable) !== undefined || at(config, "env", variable) !== undefined;
   const how = set
     ? `env sets ${variable}, which is used in the place of this key`

@@ -8,12 +8,9 @@ import type { Entry, Setting } from "./proposal.ts";
 export function proposeStore(name: StoreName, config: Mapping, discretion: Discretion, readsFiles: boolean): Entry {
   switch (name) {
     case "local": {
-      const owner =
-        "OpenClaw reads a file of keys only when its own account owns it: rotated must run as that account, or the keys must move,";
-      const comment = readsFiles
-        ? [owner, "as `rotatectl resolve --help` says. Its agents could read rotated's admin credentials there."]
-        : [];
-      return { name, comment, settings: [{ name: "type", value: "file" }] };
+      const comment =
+        "OpenClaw reads a file of keys only when its own account owns it, so rotated must run as that account. Its agents could then read rotated's admin credentials: `rotatectl resolve` hands a key over from an account of rotated's own.";
+      return { name, comment: readsFiles ? [comment] : [], settings: [{ name: "type", value: "file" }] };
     }
     case "openclaw-store":
       return {

@@ -1,4 +1,4 @@
-import { Document, isMap, isSeq, Pair, Scalar, YAMLMap } from "yaml";
+import { Document, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
 import type { Entry, Proposal, Setting } from "./proposal.ts";
 
 const WIDTH = 138;
@@ -7,7 +7,8 @@ const SECTIONS = {
   providers: "The accounts at vendors, whose keys are rotated.",
   stores: "Where the keys are kept.",
   consumers: "Who uses them.",
-  credentials: "What is rotated: each has one live key.",
+  credentials:
+    "What is rotated: each has one live key. What its consumers have as `provider` is the name under models.providers in openclaw.json.",
 } as const;
 
 const CONTROL: readonly Setting[] = [{ name: "act", value: [{ user: "root" }, { group: "rotated" }] }];
@@ -17,7 +18,7 @@ export function writeProposal(proposal: Proposal): string {
   const document = new Document();
   const top = new YAMLMap();
   for (const [section, says] of Object.entries(SECTIONS) as [keyof typeof SECTIONS, string][]) {
-    if (proposal[section].length > 0) top.add(pair(section, entries(document, proposal[section]), [says], true));
+    if (proposal[section].length > 0) top.add(pair(section, entries(document, proposal[section]), [says], top.items.length > 0));
   }
   top.add(pair("control", block(document, CONTROL), ["Who may talk to the daemon."], true));
   document.contents = top;
@@ -28,7 +29,7 @@ export function writeProposal(proposal: Proposal): string {
 }
 
 /** What is not in the file, so that nobody believes that it is. */
-export function leftParagraph(left: readonly string[]): readonly string[] {
+function leftParagraph(left: readonly string[]): readonly string[] {
   return left.length === 0 ? [] : ["Found, and not rotated by this file:", ...left.map((clause) => `- ${clause}`)];
 }
 
@@ -53,11 +54,16 @@ function block(document: Document, settings: readonly Setting[]): YAMLMap {
   return map;
 }
 
-/** Lists of mappings have a line for each, all else is in one line. */
+/** A list has a line for each of its mappings, unless there is a list inside; all else is in one line. */
 function node(document: Document, value: unknown): unknown {
-  const made = flow(document, value);
-  if (isSeq(made) && made.items.length > 0 && made.items.every(isMap) && JSON.stringify(value).length > 60) made.flow = false;
-  return made;
+  if (!Array.isArray(value)) return flow(document, value);
+  const list = new YAMLSeq();
+  for (const item of value) list.add(holdsList(item) ? document.createNode(item) : flow(document, item));
+  return list;
+}
+
+function holdsList(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.values(value).some(Array.isArray);
 }
 
 function flow(document: Document, value: unknown): unknown {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ProviderAbilities } from "../../abilities/providers.ts";
 import { type Cli, type Common, examples, print } from "../cli.ts";
-import { table } from "../output.ts";
+import { span, table } from "../output.ts";
 
 const NOTE = "No daemon is needed. What a vendor cannot do, a rotation does without; docs/providers.md has the settings.";
 const CREATES = "rotatectl providers --json | jq -r '.providers[] | select(.supply == \"create\").type'";
@@ -31,6 +31,7 @@ async function words(providers: readonly ProviderAbilities[]): Promise<string> {
 }
 
 function more({ type, title, apiDocs, afterRevoke, revokeLagMs }: ProviderAbilities): string {
-  const lag = revokeLagMs === 0 ? [] : [`  after a revoke: a part of it may accept the key for ${revokeLagMs / 1000} s more`];
-  return [`${type}: ${title}`, `  ${apiDocs}`, ...(afterRevoke === null ? [] : [`  after a revoke: ${afterRevoke}`]), ...lag].join("\n");
+  const lag = revokeLagMs === 0 ? null : `a part of it may accept the key for ${span(revokeLagMs)} more`;
+  const after = afterRevoke ?? lag;
+  return [`${type}: ${title}`, `  ${apiDocs}`, ...(after === null ? [] : [`  after a revoke: ${after}`])].join("\n");
 }
