@@ -1,6 +1,6 @@
-import type { StoreDefinition } from "../contract/store.ts";
 import type { KeyPlace } from "./keys.ts";
 import type { Setting } from "./proposal.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** Where rotated keeps keys that stand in no store of the gateway's: its own directory, which the unit makes. */
 const OWN_FILE = "/var/lib/rotated/secrets/openclaw.json";
@@ -23,8 +23,7 @@ export function keepingOf(
   place: KeyPlace,
   name: string,
   setting: string,
-  account: string | number,
-  stores: Readonly<Record<string, StoreDefinition>>,
+  { account, plugs }: Surroundings,
 ): Keeping | { readonly why: string } {
   const local = { name: "store", value: { use: STORE.local, path: OWN_FILE, field: `/${name}/apiKey` } };
   const resolve = { name: "resolve", value: [{ user: account }] };
@@ -55,7 +54,7 @@ export function keepingOf(
         `${setting} has its key from the variable ${place.variable}, which a running gateway never reads again: it must move, as said at the end, and the variable must go.`,
       );
     case "own store": {
-      if (!Object.hasOwn(stores, "openclaw-secrets")) {
+      if (!Object.hasOwn(plugs.stores, "openclaw-secrets")) {
         return {
           why: `is the entry ${place.entry} of OpenClaw's own store, which this version of rotated cannot write; let it refer to an exec source`,
         };
@@ -64,7 +63,7 @@ export function keepingOf(
       return keeping(
         [local, mirror],
         [STORE.local, STORE.openclaw],
-        `${setting} is an entry of OpenClaw's own store, which gets a copy of each new key.`,
+        `${setting} is an entry of OpenClaw's own store, which gets a copy of each new key. The present one must be written into this file, too, before \`rotatectl adopt ${name}\`.`,
       );
     }
     case "absent":

@@ -35,7 +35,11 @@ export async function followIncludes(value: unknown, file: string, allowed: read
   const realRoots = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
 
   async function walk(part: unknown, path: readonly string[], chain: readonly string[]): Promise<unknown> {
-    if (Array.isArray(part)) return Promise.all(part.map((item, index) => walk(item, [...path, String(index)], chain)));
+    if (Array.isArray(part)) {
+      const items: unknown[] = [];
+      for (const [index, item] of part.entries()) items.push(await walk(item, [...path, String(index)], chain));
+      return items;
+    }
     if (!isMapping(part)) return part;
     const rest: Record<string, unknown> = {};
     for (const [name, item] of Object.entries(part)) if (name !== "$include") rest[name] = await walk(item, [...path, name], chain);

@@ -33,7 +33,8 @@ export function followKey(value: unknown, config: Mapping, home: string, { tell 
   if (typeof value === "string") {
     const variable = tell(ENVIRONMENT.exec(value)?.[1], FORM.variable);
     if (variable === undefined) return { place: { is: "plain" }, cell: `plain ${value}` };
-    return { place: { is: "environment", variable }, cell: `env ${variable}` };
+    const place = { is: "environment", variable } as const;
+    return { place, cell: JSON.stringify(place) };
   }
   const source = at(value, "source");
   if (!isMapping(value) || typeof source !== "string") return unclear("it is neither text nor a reference");
@@ -41,7 +42,7 @@ export function followKey(value: unknown, config: Mapping, home: string, { tell 
   const alias = at(value, "provider") ?? defaults ?? "default";
   const id = at(value, "id");
   const place = follow(source, alias, id);
-  return { place, cell: place.is === "unclear" ? undefined : JSON.stringify([source, alias, id]) };
+  return { place, cell: place.is === "unclear" ? undefined : JSON.stringify(place) };
 
   function follow(kind: string, name: unknown, reference: unknown): KeyPlace {
     if (kind === "env") {
@@ -75,6 +76,8 @@ export function followKey(value: unknown, config: Mapping, home: string, { tell 
     const word = tell(reference, FORM.word);
     const plugin = at(from, "pluginIntegration", "pluginId");
     if (plugin === "vault") {
+      if (at(config, "env", "vars", "OPENCLAW_VAULT_KV_VERSION") === "1")
+        return told("it is in version 1 of Vault's KV engine, which keeps no versions");
       const cut = word?.lastIndexOf("/") ?? -1;
       if (word === undefined || cut < 1 || cut === word.length - 1) return told("its id is not PATH/FIELD, as the plugin vault needs it");
       return { is: "vault", path: word.slice(0, cut), field: word.slice(cut + 1) };

@@ -5,6 +5,8 @@ import { at } from "./mapping.ts";
 export interface ModelProvider {
   readonly name: string;
   readonly url: URL | undefined;
+  /** It has an address, and one that cannot be repeated. */
+  readonly hidden: boolean;
   readonly api: string | undefined;
   /** The first of its models. */
   readonly model: string | undefined;
@@ -54,11 +56,14 @@ const VENDORS: readonly Vendor[] = [
 ];
 
 export function readModelProvider(name: string, entry: unknown, { tell }: Discretion): ModelProvider {
-  const address = tell(at(entry, "baseUrl"), FORM.address);
+  const given = at(entry, "baseUrl");
+  const address = tell(given, FORM.address);
+  const url = address !== undefined && URL.canParse(address) ? new URL(address) : undefined;
   const models = at(entry, "models");
   return {
     name,
-    url: address !== undefined && URL.canParse(address) ? new URL(address) : undefined,
+    url,
+    hidden: url === undefined && given !== undefined,
     api: tell(at(entry, "api"), FORM.word),
     model: tell(at(Array.isArray(models) ? models[0] : undefined, "id"), FORM.model),
   };
@@ -66,7 +71,8 @@ export function readModelProvider(name: string, entry: unknown, { tell }: Discre
 
 /** Whose keys these are; `undefined` when nothing tells it. An address says more than a name. */
 export function vendorOf(found: ModelProvider): Vendor | undefined {
-  const { name, url, api } = found;
+  const { name, url, hidden, api } = found;
+  if (hidden) return undefined;
   if (url === undefined) return VENDORS.find((vendor) => vendor.name.test(name) || (api !== undefined && vendor.api?.test(api)));
   return (
     VENDORS.find(({ host }) => host?.test(url.hostname)) ?? VENDORS.find((vendor) => vendor.host === undefined && vendor.name.test(name))

@@ -54,7 +54,7 @@ function block(document: Document, settings: readonly Setting[]): YAMLMap {
   return map;
 }
 
-/** A list has a line for each of its mappings, unless there is a list inside; all else is in one line. */
+/** A list has a line for each of its mappings, and more where a list is inside; all else is in one line. */
 function node(document: Document, value: unknown): unknown {
   if (!Array.isArray(value)) return flow(document, value);
   const list = new YAMLSeq();

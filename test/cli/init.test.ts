@@ -149,6 +149,46 @@ describe("what is there in this version", () => {
   });
 });
 
+describe("what two settings share", () => {
+  const config = (providers: unknown) => ({
+    models: { providers },
+    secrets: {
+      providers: {
+        one: { source: "file", path: "/keys.json", mode: "json" },
+        two: { source: "file", path: "/keys.json", mode: "json" },
+        rotated: { source: "exec", command: "/rotated-resolve" },
+      },
+    },
+  });
+  const proposed = (providers: unknown) =>
+    propose(
+      { path: "/openclaw.json", config: config(providers), included: [], refusals: [], owner: 0 },
+      { plugs: PLUGS, home: HOME, account: "alice" },
+    );
+  const baseUrl = "https://api.openai.com/v1";
+
+  test("one place under two names of its source is one credential with two uses", () => {
+    const at = (provider: string) => ({ baseUrl, apiKey: { source: "file", provider, id: "/k" } });
+    const { credentials } = proposed({ a: at("one"), b: at("two") });
+    expect(credentials).toHaveLength(1);
+    expect(credentials[0]?.settings.find(({ name }) => name === "consumers")?.value).toMatchObject([{ provider: "a" }, { provider: "b" }]);
+  });
+
+  test("no two credentials have one name", () => {
+    const plain = (apiKey: string) => ({ baseUrl, apiKey });
+    const given = { baseUrl, apiKey: { source: "exec", provider: "rotated", id: "openclaw-a" } };
+    const proposal = proposed({ "a-2": plain("canary-1"), a: plain("canary-2"), A: plain("canary-3"), given });
+    expect(proposal.credentials.map(({ name }) => name)).toEqual(["openclaw-a-2", "openclaw-a", "openclaw-a-3"]);
+    expect(proposal.left).toEqual([expect.stringContaining("models.providers.given.apiKey cannot be followed")]);
+  });
+
+  test("an address that cannot be repeated is nobody's, whatever its entry is called", () => {
+    const proposal = proposed({ openai: { baseUrl: "https://user:canary@proxy.example.org/v1", apiKey: "canary" } });
+    expect(proposal).toMatchObject({ credentials: [], left: [expect.stringContaining("there is no provider for it")] });
+    expect(JSON.stringify(proposal)).not.toContain("canary");
+  });
+});
+
 describe("includes", () => {
   async function included(bench: { directory: string }, files: Readonly<Record<string, unknown>>, env = {}) {
     const config = join(bench.directory, "config");
