@@ -8,6 +8,7 @@ import { nameOf, type Place, place, type Settings, settings } from "./aws-secret
 /** AWS Secrets Manager, with its keep in staging labels of our own. */
 export const awsSecretsManager = defineStore({
   title: "AWS Secrets Manager, a secret or a field of a JSON secret",
+  keep: "versions of the same secret, held by staging labels of our own",
   settings,
   place,
   cell: ({ region, endpoint = "" }, { path, field }) =>

@@ -40,6 +40,7 @@ type Place = z.output<typeof place>;
 /** A file on this host, with its keep in hidden files beside it. */
 export const file = defineStore({
   title: "File, or a field of a JSON file",
+  keep: "hidden files beside it",
   settings: z.strictObject({}),
   place,
   cell: (_, { path, field }) => (field === undefined ? path : `${path}#${JSON.stringify(parsePointer(field))}`),

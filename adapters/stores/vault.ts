@@ -13,6 +13,7 @@ import { type Place, place, type Settings, settings } from "./vault/settings.ts"
 /** A field of a document of Vault's or OpenBao's KV engine, version 2, with its keep in documents of their own. */
 export const vault = defineStore({
   title: "HashiCorp Vault or OpenBao (KV version 2)",
+  keep: "documents of their own below the path `keep`",
   settings,
   place,
   cell: ({ url, namespace = "", mount }, { path, field }) => JSON.stringify([url, namespace, mount, path, field]),

@@ -1,8 +1,10 @@
+import { cells, PROVIDER_COLUMNS, STORE_COLUMNS } from "../../src/abilities/columns.ts";
+import { entryOf, exampleText, idleWorld, readExamples } from "../../src/abilities/examples.ts";
+import { providerAbilities } from "../../src/abilities/providers.ts";
+import { storeAbilities } from "../../src/abilities/stores.ts";
 import type { Config } from "../../src/config/config.ts";
 import { fileSchema, jsonSchema, type Plugs } from "../../src/config/schema.ts";
 import type { ConsumerDefinition } from "../../src/contract/consumer.ts";
-import type { ProviderDefinition } from "../../src/contract/provider.ts";
-import { entryOf, exampleText, idleWorld, readExamples } from "./examples.ts";
 import { rotation } from "./rotation.ts";
 import { schemaOf, settingsTable, table } from "./settings.ts";
 
@@ -64,8 +66,8 @@ function providers(plugs: Plugs, examples: readonly Config[]): readonly string[]
     "# Providers",
     "The vendors whose keys can be rotated: what stands under `providers.NAME`, with `type`. What a vendor cannot do, a rotation does without.",
     table(
-      ["Type", "Vendor", "Switches keys off", "Tells last use", "Keys can expire", "A new key is listed within"],
-      Object.entries(plugs.providers).map(([type, definition]) => providerRow(type, definition, examples)),
+      ["Type", "Vendor", ...Object.values(PROVIDER_COLUMNS)],
+      providerAbilities(plugs, examples).map((can) => [`\`${can.type}\``, can.title, ...cells(PROVIDER_COLUMNS, can)]),
     ),
     "Every provider also takes `listLag` and `revokeLag`, and where the vendor tells the last use `lastUsedLag` and `lastUsedPrecision`: durations in the place of what is known of the vendor.",
     ...Object.entries(plugs.providers).flatMap(([type, { title, apiDocs, settings }]) => [
@@ -76,22 +78,15 @@ function providers(plugs: Plugs, examples: readonly Config[]): readonly string[]
   ];
 }
 
-function providerRow(type: string, definition: ProviderDefinition, examples: readonly Config[]): readonly string[] {
-  const { settings } = entryOf(examples, (config) => config.providers, type);
-  const { through } = definition;
-  const consumer = through && { name: "example", settings: entryOf(examples, (config) => config.consumers, through.type).settings };
-  const provider = definition.connect(settings, idleWorld, consumer);
-  const expires = Object.keys(definition.settings.shape).some((name) => /expires|lifetime/i.test(name));
-  const { lastUsed, title, listLagMs } = definition;
-  const used = lastUsed === undefined ? "no" : `yes, ${span(lastUsed.lagMs)} late at most`;
-  return [`\`${type}\``, title, provider.setEnabled === undefined ? "no" : "yes", used, expires ? "yes" : "no", span(listLagMs)];
-}
-
 function storesAndConsumers(plugs: Plugs, examples: readonly Config[]): readonly string[] {
   return [
     "# Stores and consumers",
     "## Stores",
     "Where consumers find their keys: what stands under `stores.NAME`, with `type`.",
+    table(
+      ["Type", "Store", ...Object.values(STORE_COLUMNS)],
+      storeAbilities(plugs).map((can) => [`\`${can.type}\``, can.title, ...cells(STORE_COLUMNS, can)]),
+    ),
     ...Object.entries(plugs.stores).flatMap(([type, { title, settings, place }]) => [
       `### \`${type}\`: ${title}`,
       settingsTable(schemaOf(settings)),
@@ -124,10 +119,6 @@ function consumerRow(type: string, definition: ConsumerDefinition, examples: rea
 function usesByName({ credentials, consumers }: Config) {
   const uses = Object.values(credentials).flatMap((credential) => credential.consumers);
   return Object.fromEntries(uses.map(({ use, settings }) => [use, { type: consumers[use]?.type ?? "", settings }]));
-}
-
-function span(ms: number): string {
-  return ms < 60_000 ? `${ms / 1000} s` : `${ms / 60_000} min`;
 }
 
 function sentence(text = ""): string {

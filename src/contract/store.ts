@@ -58,6 +58,8 @@ export interface StoreDefinition<Settings extends z.ZodObject = z.ZodObject, Pla
   readonly through?: Through;
   /** A text that is equal for two places that are the same cell: two credentials may not share one. */
   cell(settings: z.output<Settings>, place: z.output<Place>): string;
+  /** Where versions are kept beside the current one, for people; left out by what can only be a mirror. One clause. */
+  readonly keep?: string;
   /** As a primary store. Left out by what can only be a mirror. An SDK is imported when it is first needed, not here. */
   connect?(settings: z.output<Settings>, place: z.output<Place>, context: StoreContext, world: World): Store;
   /** As a mirror. Left out by what can only be a primary store. */

@@ -38,11 +38,9 @@ interface Offline {
 async function checkFile(file: string): Promise<Offline> {
   const { loadConfig } = await import("../../config/load.ts");
   const { ConfigError, describeProblem } = await import("../../config/error.ts");
-  const { PROVIDERS } = await import("../../../providers/index.ts");
-  const { STORES } = await import("../../../adapters/stores/index.ts");
-  const { CONSUMERS } = await import("../../../adapters/consumers/index.ts");
+  const { loadPlugs } = await import("../plugs.ts");
   try {
-    const { warnings, credentials } = await loadConfig(file, { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS });
+    const { warnings, credentials } = await loadConfig(file, await loadPlugs());
     const count = Object.keys(credentials).length;
     return { problems: [], warnings, lines: [`✔ ${file}: ${count} ${count === 1 ? "credential" : "credentials"}, no problems`] };
   } catch (error) {

@@ -19,7 +19,7 @@ if [[ "$funcstack[1]" == _rotatectl ]]; then _rotatectl "$@"; else compdef _rota
   rotatectl __complete -- $words[2..-1] 2>/dev/null
 end
 complete -c rotatectl -f -a '(__rotatectl)'
-complete -c rotatectl -F -n '__fish_seen_subcommand_from check' -a '(__rotatectl)'`,
+complete -c rotatectl -F -n '__fish_seen_subcommand_from check init' -a '(__rotatectl)'`,
 } as const;
 
 export function define(command: Command, cli: Cli): void {

@@ -29,9 +29,12 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   adopt:      { summary: "take an existing key under management",               load: () => import("./adopt.ts") },
   intake:     { summary: "hand in a key that a person made",                    load: () => import("./intake.ts") },
   retire:     { summary: "take a credential out of management",                 load: () => import("./retire.ts") },
+  init:       { summary: "propose a configuration from OpenClaw's",              load: () => import("./init.ts") },
   check:      { summary: "look for mistakes in the configuration",              load: () => import("./check.ts") },
   pair:       { summary: "introduce rotated to a consumer",                     load: () => import("./pair.ts") },
   resolve:    { summary: "answer OpenClaw as its secret provider",              load: () => import("./resolve.ts") },
+  providers:  { summary: "what each type of provider can",                       load: () => import("./providers.ts") },
+  stores:     { summary: "what each type of store can",                          load: () => import("./stores.ts") },
   completion: { summary: "print the completions of a shell",                    load: () => import("./completion.ts") },
   __complete: { summary: "what may come next on the command line",              load: () => import("./complete.ts"), hidden: true },
 };

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { Config } from "../../src/config/config.ts";
-import { parseConfig } from "../../src/config/load.ts";
-import type { Plugs } from "../../src/config/schema.ts";
-import type { World } from "../../src/contract/world.ts";
+import type { Config } from "../config/config.ts";
+import { parseConfig } from "../config/load.ts";
+import type { Plugs } from "../config/schema.ts";
+import type { World } from "../contract/world.ts";
+import { packageFile } from "../version.ts";
 
-const FOLDER = new URL("../../examples/", import.meta.url);
+const FOLDER = packageFile("examples/");
 
 /** The configurations under examples/, which every kind of plug appears in. Throws `ConfigError` when one is not right. */
 export function readExamples(plugs: Plugs): readonly Config[] {
@@ -23,13 +24,13 @@ export function entryOf<Entry extends { readonly type: string }>(
   type: string,
 ): Entry {
   const found = examples.flatMap((config) => Object.values(section(config))).find((entry) => entry.type === type);
-  if (found === undefined) throw new Error(`docs: no example has anything of type ${type}: add it to one in examples/`);
+  if (found === undefined) throw new Error(`no example has anything of type ${type}: add it to one in examples/`);
   return found;
 }
 
 /** A world in which nothing can be done: plugs are connected only to see which abilities they have. */
 export const idleWorld = new Proxy({} as World, {
   get: (_, part) => () => {
-    throw new Error(`docs: a plug used ${String(part)} while it was connected`);
+    throw new Error(`a plug used ${String(part)} while it was connected`);
   },
 });
