@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { httpUrl, secretRef } from "../../src/contract/settings.ts";
 
-const guid = () => z.guid("an id such as 00000000-0000-0000-0000-000000000000");
+const guid = () =>
+  z.string().regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, "an id such as 00000000-0000-0000-0000-000000000000");
 const application = { tenant: guid().describe("id of the Entra tenant"), client: guid().describe("the application's client id") };
 
 const signIn = z.union(
