@@ -1,31 +1,19 @@
 import type { ProviderDefinition } from "../src/contract/provider.ts";
-import { anthropic } from "./anthropic.ts";
-import { anyLlm } from "./any-llm.ts";
-import { awsAccessKey } from "./aws-access-key.ts";
-import { awsBedrock } from "./aws-bedrock.ts";
-import { azureOpenAi } from "./azure-openai.ts";
-import { gemini } from "./gemini.ts";
-import { litellm } from "./litellm.ts";
-import { openai } from "./openai.ts";
-import { openaiAdmin } from "./openai-admin.ts";
-import { openclawToken } from "./openclaw-token.ts";
-import { openrouter } from "./openrouter.ts";
-import { vaultApprole } from "./vault-approle.ts";
 
-/** Every vendor that `type` may name under `providers:`. */
+/** Every vendor that `type` may name under `providers:`, imported when one does. */
 export const PROVIDERS = {
-  anthropic,
-  "any-llm": anyLlm,
-  "aws-access-key": awsAccessKey,
-  "aws-bedrock": awsBedrock,
-  "azure-openai": azureOpenAi,
-  gemini,
-  litellm,
-  openai,
-  "openai-admin": openaiAdmin,
-  "openclaw-token": openclawToken,
-  openrouter,
-  "vault-approle": vaultApprole,
-} as const satisfies Record<string, ProviderDefinition>;
+  anthropic: async () => (await import("./anthropic.ts")).anthropic,
+  "any-llm": async () => (await import("./any-llm.ts")).anyLlm,
+  "aws-access-key": async () => (await import("./aws-access-key.ts")).awsAccessKey,
+  "aws-bedrock": async () => (await import("./aws-bedrock.ts")).awsBedrock,
+  "azure-openai": async () => (await import("./azure-openai.ts")).azureOpenAi,
+  gemini: async () => (await import("./gemini.ts")).gemini,
+  litellm: async () => (await import("./litellm.ts")).litellm,
+  openai: async () => (await import("./openai.ts")).openai,
+  "openai-admin": async () => (await import("./openai-admin.ts")).openaiAdmin,
+  "openclaw-token": async () => (await import("./openclaw-token.ts")).openclawToken,
+  openrouter: async () => (await import("./openrouter.ts")).openrouter,
+  "vault-approle": async () => (await import("./vault-approle.ts")).vaultApprole,
+} as const satisfies Readonly<Record<string, () => Promise<ProviderDefinition>>>;
 
 export type ProviderName = keyof typeof PROVIDERS;

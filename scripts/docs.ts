@@ -1,14 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CONSUMERS } from "../adapters/consumers/index.ts";
-import { STORES } from "../adapters/stores/index.ts";
-import { PROVIDERS } from "../providers/index.ts";
+import { importAll } from "../src/config/registry.ts";
+import { REGISTRY } from "../src/registry.ts";
 import { renderPages } from "./docs/pages.ts";
 
 // Writes the generated pages; with --check it only names those that are not as they would be written, and fails.
 const root = fileURLToPath(new URL("..", import.meta.url));
-const pages = renderPages({ providers: PROVIDERS, stores: STORES, consumers: CONSUMERS });
+const pages = renderPages(await importAll(REGISTRY));
 const stale = [...pages].filter(([path, text]) => readPage(path) !== text);
 
 if (!process.argv.includes("--check")) {

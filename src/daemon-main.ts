@@ -1,7 +1,4 @@
 import { parseArgs } from "node:util";
-import { CONSUMERS } from "../adapters/consumers/index.ts";
-import { STORES } from "../adapters/stores/index.ts";
-import { PROVIDERS } from "../providers/index.ts";
 import { ConfigError } from "./config/error.ts";
 import { loadConfig } from "./config/load.ts";
 import { AdapterError } from "./contract/errors.ts";
@@ -9,10 +6,10 @@ import { Secret } from "./contract/secret.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { type Logger, openLog } from "./log.ts";
 import { type Notify, openNotify } from "./notify.ts";
+import { REGISTRY } from "./registry.ts";
 import { DatabaseError } from "./state/database.ts";
 import { ownVersion } from "./version.ts";
 
-const PLUGS = { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS };
 /** How long a stop may take before the process goes anyway: nothing is lost by that. */
 const STOP_MS = 10_000;
 
@@ -52,7 +49,7 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
     });
   }
   try {
-    const config = await loadConfig(configPath, PLUGS);
+    const config = await loadConfig(configPath, REGISTRY);
     const daemon = await startDaemon({ config, configPath, log, notify });
     handleSignals(daemon, { configPath, log, notify });
   } catch (error) {
@@ -80,7 +77,7 @@ function handleSignals(daemon: Daemon, { configPath, log, notify }: { configPath
   const reload = async () => {
     notify.reloading();
     try {
-      await daemon.reconfigure(await loadConfig(configPath, PLUGS));
+      await daemon.reconfigure(await loadConfig(configPath, REGISTRY));
       log.info({ config: configPath }, "configuration read again");
     } catch (error) {
       explain(error, log);

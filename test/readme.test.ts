@@ -2,14 +2,15 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { CONSUMERS } from "../adapters/consumers/index.ts";
-import { STORES } from "../adapters/stores/index.ts";
-import { PROVIDERS } from "../providers/index.ts";
 import type { Cli } from "../src/cli/cli.ts";
 import { COMMANDS } from "../src/cli/commands/index.ts";
 import { parseConfig } from "../src/config/load.ts";
+import { importAll } from "../src/config/registry.ts";
 import { ADAPTER_CODES } from "../src/contract/errors.ts";
+import { REGISTRY } from "../src/registry.ts";
 import { ROOT } from "./support/host.ts";
+
+const PLUGS = await importAll(REGISTRY);
 
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 const README = read("README.md");
@@ -22,22 +23,18 @@ function blocks(text: string, language: string): string[] {
 
 describe("README.md", () => {
   test("its configuration is valid, and warns of nothing", () => {
-    const configs = blocks(README, "yaml").map((text) =>
-      parseConfig(text, "README.md", { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS }),
-    );
+    const configs = blocks(README, "yaml").map((text) => parseConfig(text, "README.md", PLUGS));
     expect(configs.map(({ warnings, credentials }) => [warnings, Object.keys(credentials)])).toEqual([[[], ["prod-openai"]]]);
   });
 
-  test("its openclaw.json refers to the place that its configuration writes", () => {
-    const [config] = blocks(README, "yaml").map((text) =>
-      parseConfig(text, "README.md", { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS }),
-    );
+  test("its openclaw.json refers to the credential, by the program that its commands write", () => {
+    const [config] = blocks(README, "yaml").map((text) => parseConfig(text, "README.md", PLUGS));
     const [openclaw] = blocks(README, "json").map((text) => JSON.parse(text));
     const { apiKey, auth } = openclaw.models.providers.openai;
-    expect(config?.credentials["prod-openai"]?.store.place).toMatchObject({
-      path: openclaw.secrets.providers[apiKey.provider].path,
-      field: apiKey.id,
-    });
+    expect(Object.keys(config?.credentials ?? {})).toContain(apiKey.id);
+    const { source, command } = openclaw.secrets.providers[apiKey.provider];
+    expect(source).toBe("exec");
+    expect(README).toContain(`rotatectl resolve --install ${command}`);
     expect(auth).toBe("api-key");
   });
 
@@ -90,7 +87,10 @@ test("ARCHITECTURE.md is one page, and names only files that are there", () => {
 });
 
 test("docs/runbook.md has every reason for which a rotation waits or is stuck", () => {
-  const sources = [...folder("src/rotation"), ...folder("src/rotation/steps")].filter((path) => path.endsWith(".ts")).map(read);
+  const sources = ["src/rotation", "src/rotation/steps", "src/rotation/supply"]
+    .flatMap(folder)
+    .filter((path) => path.endsWith(".ts"))
+    .map(read);
   const ofSteps = sources.flatMap((text) => [...text.matchAll(/code: "(\w+)",\s*text\b/g)].map(([, code = ""]) => code));
   expect(ofSteps).toEqual(expect.arrayContaining(["gate", "notDead", "noIntentLeft", "sharedKey"]));
   const told = new Set([...read("docs/runbook.md").matchAll(/`(\w+)`/g)].map(([, word = ""]) => word));

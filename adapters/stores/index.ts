@@ -1,15 +1,10 @@
 import type { StoreDefinition } from "../../src/contract/store.ts";
-import { awsSecretsManager } from "./aws-secrets-manager.ts";
-import { envFile } from "./env-file.ts";
-import { file } from "./file.ts";
-import { openclawSecrets } from "./openclaw-secrets.ts";
-import { vault } from "./vault.ts";
 
-/** Every kind of store, by the name that the configuration calls it (`type:`). */
+/** Every kind of store, by the name that the configuration calls it (`type:`), imported when it does. */
 export const STORES = {
-  "aws-secrets-manager": awsSecretsManager,
-  "env-file": envFile,
-  file,
-  "openclaw-secrets": openclawSecrets,
-  vault,
-} as const satisfies Record<string, StoreDefinition>;
+  "aws-secrets-manager": async () => (await import("./aws-secrets-manager.ts")).awsSecretsManager,
+  "env-file": async () => (await import("./env-file.ts")).envFile,
+  file: async () => (await import("./file.ts")).file,
+  "openclaw-secrets": async () => (await import("./openclaw-secrets.ts")).openclawSecrets,
+  vault: async () => (await import("./vault.ts")).vault,
+} as const satisfies Readonly<Record<string, () => Promise<StoreDefinition>>>;

@@ -4,9 +4,10 @@ import type { z } from "zod";
 import { accountId } from "../accounts.ts";
 import { check, ownSettings, type Parsed, type ParsedCredential, type Parts, toSchedule } from "./check.ts";
 import type { Config, CredentialConfig, ProviderConfig } from "./config.ts";
-import { readDocument } from "./document.ts";
+import { type Document, readDocument } from "./document.ts";
 import { ConfigError, describeProblem, type Problem } from "./error.ts";
 import { describeExpected, explain, type Reader } from "./explain.ts";
+import { importNamed, type Registry } from "./registry.ts";
 import { fileSchema, type Names, type Plugs } from "./schema.ts";
 import { makeSuggest } from "./suggest.ts";
 import { toTiming } from "./timing-schema.ts";
@@ -20,8 +21,10 @@ const HINTS: Readonly<Record<string, readonly [message: string, hint: string]>> 
 };
 
 /** Reads and checks the configuration. Throws `ConfigError` with everything that is wrong with it. */
-export async function loadConfig(path: string, plugs: Plugs): Promise<Config> {
-  return parseConfig(await readText(path), path, plugs, (kind, name) => accountId(kind, name) !== undefined);
+export async function loadConfig(path: string, registry: Registry): Promise<Config> {
+  const document = readDocument(await readText(path));
+  const plugs = await importNamed(registry, namesIn(document.value));
+  return readConfig(document, path, plugs, (kind, name) => accountId(kind, name) !== undefined);
 }
 
 async function readText(path: string): Promise<string> {
@@ -42,7 +45,10 @@ async function readText(path: string): Promise<string> {
 
 /** Checks the text of a configuration; `path` is only told. Throws `ConfigError` with everything that is wrong. */
 export function parseConfig(text: string, path: string, plugs: Plugs, hasAccount: HasAccount = () => true): Config {
-  const document = readDocument(text);
+  return readConfig(readDocument(text), path, plugs, hasAccount);
+}
+
+function readConfig(document: Document, path: string, plugs: Plugs, hasAccount: HasAccount): Config {
   const { value } = document;
   if (value === undefined && document.problems.length > 0) throw new ConfigError(path, document.problems);
   if (!isMapping(value)) {
@@ -51,7 +57,7 @@ export function parseConfig(text: string, path: string, plugs: Plugs, hasAccount
     const hint = "begin with `providers:`, `stores:`, `consumers:` and `credentials:`; docs/configuration.md has them all";
     throw new ConfigError(path, [{ path: "", line: 1, column: 1, message, hint }]);
   }
-  const names = { providers: typesOf(value["providers"]), stores: typesOf(value["stores"]), consumers: typesOf(value["consumers"]) };
+  const names = namesIn(value);
   const schema = fileSchema(plugs, names);
   const reader: Reader = {
     document,
@@ -94,6 +100,11 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function namesIn(value: unknown): Names {
+  const { providers, stores, consumers } = isMapping(value) ? value : {};
+  return { providers: typesOf(providers), stores: typesOf(stores), consumers: typesOf(consumers) };
 }
 
 function typesOf(section: unknown): Names["providers"] {

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { STORES } from "../../adapters/stores/index.ts";
-import { PROVIDERS } from "../../providers/index.ts";
+import { importAll } from "../../src/config/registry.ts";
+import { REGISTRY } from "../../src/registry.ts";
 import { openBench } from "./run.ts";
+
+const { providers: PROVIDERS, stores: STORES } = await importAll(REGISTRY);
 
 /** The cells of a table as `rotatectl` prints it, by the first of each row. */
 function rows(text: string): Readonly<Record<string, readonly string[]>> {

@@ -3,21 +3,19 @@ import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
-import { CONSUMERS } from "../../adapters/consumers/index.ts";
-import { STORES } from "../../adapters/stores/index.ts";
-import { PROVIDERS } from "../../providers/index.ts";
 import { ConfigError } from "../../src/config/error.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { importAll } from "../../src/config/registry.ts";
 import type { Plugs } from "../../src/config/schema.ts";
 import { blanksOf } from "../../src/init/proposal.ts";
 import { propose } from "../../src/init/propose.ts";
 import { defaultPath, readOpenClaw } from "../../src/init/read.ts";
 import { writeProposal } from "../../src/init/write.ts";
+import { REGISTRY } from "../../src/registry.ts";
 import { openBench } from "./run.ts";
 
 const FOLDER = fileURLToPath(new URL("./init/", import.meta.url));
-const PLUGS: Plugs = { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS };
+const PLUGS: Plugs = await importAll(REGISTRY);
 const HOME = "/home/alice";
 const FIXTURES = readdirSync(FOLDER).filter((name) => name.endsWith(".json5"));
 
@@ -124,7 +122,7 @@ describe("what is there in this version", () => {
   });
 
   test("a vendor without a provider is told", async () => {
-    const { openai: _, ...others } = PROVIDERS;
+    const { openai: _, ...others } = PLUGS.providers;
     const proposal = propose(reading({ openai: { apiKey: "canary" } }), {
       plugs: { ...PLUGS, providers: others },
       home: HOME,
@@ -134,18 +132,12 @@ describe("what is there in this version", () => {
   });
 
   test("OpenClaw's own store becomes a mirror where there is one for it", async () => {
-    const own = { title: "own", settings: z.strictObject({ consumer: z.string() }), place: z.strictObject({ path: z.string() }) };
-    const stores = {
-      ...STORES,
-      "openclaw-secrets": { ...own, cell: () => "own", mirror: STORES.file.mirror },
-    } as unknown as Plugs["stores"];
-    const plugs = { ...PLUGS, stores };
     const apiKey = { source: "store", provider: "default", id: "OPENAI_API_KEY" };
-    const proposal = propose(reading({ openai: { apiKey } }), { plugs, home: HOME, account: "alice" });
+    const proposal = propose(reading({ openai: { apiKey } }), { plugs: PLUGS, home: HOME, account: "alice" });
     const text = writeProposal(proposal);
     expect(text).toContain("  openclaw-store: { type: openclaw-secrets, consumer: gateway }\n");
     expect(text).toContain("    mirrors:\n      - { use: openclaw-store, path: OPENAI_API_KEY }\n");
-    expect(onlyPaths(problemsOf(text, plugs))).toEqual(["providers.openai.project"]);
+    expect(onlyPaths(problemsOf(text))).toEqual(["providers.openai.project"]);
   });
 });
 

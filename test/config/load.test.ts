@@ -10,7 +10,7 @@ import { SECRETS } from "./mistakes/secrets.ts";
 import { SETTINGS } from "./mistakes/settings.ts";
 import { TIMES } from "./mistakes/times.ts";
 import { YAML } from "./mistakes/yaml.ts";
-import { plugs } from "./plugs.ts";
+import { plugs, registry } from "./plugs.ts";
 
 const MISTAKES = [...SETTINGS, ...REFERENCES, ...SECRETS, ...TIMES, ...YAML];
 const DAY = 24 * 60 * 60 * 1000;
@@ -219,7 +219,7 @@ describe("a file that cannot be read", () => {
       [file, "is not UTF-8 text"],
     ] as const;
     for (const [path, message] of cases) {
-      const error = await loadConfig(path, plugs).catch((reason: unknown) => reason);
+      const error = await loadConfig(path, registry).catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(ConfigError);
       expect(String(error)).toMatch(`${path}: ${message}\nhint: `);
     }
@@ -228,6 +228,6 @@ describe("a file that cannot be read", () => {
   test("a good one is read, with a byte-order mark and Windows line ends, too", async () => {
     const file = join(directory, "good.yaml");
     await writeFile(file, `\uFEFF${GOOD.replaceAll("\n", "\r\n")}`);
-    expect(Object.keys((await loadConfig(file, plugs)).credentials)).toEqual(["prod"]);
+    expect(Object.keys((await loadConfig(file, registry)).credentials)).toEqual(["prod"]);
   });
 });

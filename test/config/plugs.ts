@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Registry } from "../../src/config/registry.ts";
 import type { Plugs } from "../../src/config/schema.ts";
 import { defineConsumer } from "../../src/contract/consumer.ts";
 import { defineProvider } from "../../src/contract/provider.ts";
@@ -67,3 +68,14 @@ const gateway = defineConsumer({
 
 /** One small definition or two of each kind, with every sort of setting that the real ones have. */
 export const plugs: Plugs = { providers: { acme, plain }, stores: { file }, consumers: { gateway } };
+
+function lazily<Definition>(definitions: Readonly<Record<string, Definition>>) {
+  return Object.fromEntries(Object.entries(definitions).map(([type, definition]) => [type, async () => definition] as const));
+}
+
+/** The same, imported when they are named. */
+export const registry: Registry = {
+  providers: lazily(plugs.providers),
+  stores: lazily(plugs.stores),
+  consumers: lazily(plugs.consumers),
+};

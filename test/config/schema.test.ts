@@ -4,16 +4,15 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { CONSUMERS } from "../../adapters/consumers/index.ts";
-import { STORES } from "../../adapters/stores/index.ts";
-import { PROVIDERS } from "../../providers/index.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { importAll } from "../../src/config/registry.ts";
 import { jsonSchema } from "../../src/config/schema.ts";
+import { REGISTRY } from "../../src/registry.ts";
 import { GOOD } from "./good.ts";
 import { plugs } from "./plugs.ts";
 
 const root = new URL("../../", import.meta.url);
-const real = { providers: PROVIDERS, stores: STORES, consumers: CONSUMERS };
+const real = await importAll(REGISTRY);
 const examples = readdirSync(new URL("examples/", root)).filter((file) => file.endsWith(".yaml"));
 const check = (schema: object) => z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
 

@@ -24,7 +24,7 @@ export interface ProviderCase {
 export async function startVendors() {
   const vendors = await Promise.all(
     (Object.keys(PROVIDERS) as ProviderName[]).map(async (name) => {
-      const definition: ProviderDefinition = PROVIDERS[name];
+      const definition: ProviderDefinition = await PROVIDERS[name]();
       return { name, vendor: await FAKE_VENDORS[name](), definition };
     }),
   );

@@ -25,7 +25,7 @@ export interface OpenStore {
   close(): Promise<void>;
 }
 
-type Stores = typeof STORES;
+type Stores = { readonly [Kind in keyof typeof STORES]: Awaited<ReturnType<(typeof STORES)[Kind]>> };
 /** The kinds of store that can be the one of a credential, or a mirror. */
 export type KindsWith<Role extends "connect" | "mirror"> = {
   [Kind in keyof Stores]: Stores[Kind] extends { readonly [role in Role]: unknown } ? Kind : never;

@@ -58,9 +58,13 @@ export class PlugHost {
   #point: PlugPoint | undefined;
   #stopLoad = false;
 
-  constructor(setup: Setup) {
+  static async make(setup: Setup): Promise<PlugHost> {
+    return new PlugHost(setup, await PROVIDERS[setup.provider]());
+  }
+
+  private constructor(setup: Setup, definition: ProviderDefinition) {
     this.#setup = setup;
-    this.#definition = PROVIDERS[setup.provider];
+    this.#definition = definition;
     this.host = new Host(() => ({ config: {}, credentials: setup.vendor.secrets, preload: [PRELOAD] }));
   }
 

@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 async function vendorFor(name: ProviderName): Promise<FakeVendor> {
-  const definition: ProviderDefinition = PROVIDERS[name];
+  const definition: ProviderDefinition = await PROVIDERS[name]();
   if (definition.unlabelled !== undefined) return FAKE_VENDORS[name]();
   const vendor = shared.get(name) ?? FAKE_VENDORS[name]();
   shared.set(name, vendor);
@@ -30,8 +30,10 @@ async function vendorFor(name: ProviderName): Promise<FakeVendor> {
 type Case = Omit<Setup, "vendor">;
 
 /** The openai provider on a file has a matrix of its own, with every point and both ways back: kill.test.ts. */
-function cases(): Case[] {
-  const creating = (Object.keys(PROVIDERS) as ProviderName[]).filter((name) => PROVIDERS[name].supply === "create");
+async function cases(): Promise<Case[]> {
+  const names = Object.keys(PROVIDERS) as ProviderName[];
+  const supplies = await Promise.all(names.map(async (name) => (await PROVIDERS[name]()).supply));
+  const creating = names.filter((_, index) => supplies[index] === "create");
   const stores = Object.keys(PLUG_STORES) as PlugStoreName[];
   if (ALL) return creating.flatMap((provider) => stores.map((store): Case => ({ provider, store, watched: ["provider", "store"] })));
   return [
@@ -43,7 +45,7 @@ function cases(): Case[] {
 /** Rotates with a kill at `point`, or without one, up to the end, and asks all promises. */
 async function run(one: Case, point: PlugPoint | undefined): Promise<Counted> {
   const vendor = await vendorFor(one.provider);
-  const host = new PlugHost({ ...one, vendor });
+  const host = await PlugHost.make({ ...one, vendor });
   try {
     await host.open(point);
     const load = host.load();
@@ -111,7 +113,7 @@ const besides = (request: SeenRequest | undefined) => (request === undefined ? [
 
 // How many points there are is known only from a run without a kill, which must end well itself.
 const found: { title: string; one: Case; counted: Counted }[] = [];
-for (const one of cases()) found.push({ title: `${one.provider} on ${one.store}`, one, counted: await run(one, undefined) });
+for (const one of await cases()) found.push({ title: `${one.provider} on ${one.store}`, one, counted: await run(one, undefined) });
 
 describe.each(found)("$title: SIGKILL of the daemon", ({ one, counted }) => {
   for (const point of pointsOf(counted)) {

@@ -34,13 +34,13 @@ interface Offline {
   readonly lines: readonly string[];
 }
 
-/** The configuration brings every plug's schema along, so it is loaded only here. */
+/** The configuration brings the schemas of its plugs along, so it is loaded only here. */
 async function checkFile(file: string): Promise<Offline> {
   const { loadConfig } = await import("../../config/load.ts");
   const { ConfigError, describeProblem } = await import("../../config/error.ts");
-  const { loadPlugs } = await import("../plugs.ts");
+  const { REGISTRY } = await import("../../registry.ts");
   try {
-    const { warnings, credentials } = await loadConfig(file, await loadPlugs());
+    const { warnings, credentials } = await loadConfig(file, REGISTRY);
     const count = Object.keys(credentials).length;
     return { problems: [], warnings, lines: [`✔ ${file}: ${count} ${count === 1 ? "credential" : "credentials"}, no problems`] };
   } catch (error) {
