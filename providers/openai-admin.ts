@@ -50,7 +50,7 @@ export const openaiAdmin = defineProvider({
       revoke: "deletes the old admin key, signed with what adminKey is by then",
       ...(expiresIn !== undefined && { keyLifetimeMs: expiresIn }),
       ...(scopes === "restricted" && {
-        supplyBecause: "a restricted admin key is rotated by intake only, because OpenAI's create call cannot set an admin key's scopes",
+        notes: ["a restricted admin key is rotated by intake only, because OpenAI's create call cannot set an admin key's scopes"],
       }),
     };
   },

@@ -141,8 +141,6 @@ export interface Description {
   readonly keyLifetimeMs?: number;
   /** What else people should know or do, for `rotatectl plan`. One clause each. */
   readonly notes?: readonly string[];
-  /** Why its keys come to be otherwise than they usually do at this vendor. */
-  readonly supplyBecause?: string;
 }
 
 /** A definition whose client is known to have more than the contract demands of every vendor. */

@@ -1,29 +1,15 @@
-import ms from "ms";
-import { type Control, ControlError, type Effect, type Subject } from "../api.ts";
+import { type Control, ControlError, type Subject } from "../api.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
-import { ITSELF } from "../itself/consumer.ts";
-import type { PinnedPlan, Rotation } from "../model.ts";
-import { RELOAD_REVOKES } from "../rotation/in-place.ts";
 import { neitherSlot } from "../rotation/slots.ts";
-import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
-
-const FIRST_KEY = "no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt";
-const WAY_BACK =
-  "if the new key is refused or a consumer cannot use it, the old one is made current again, and the new one deleted in its place";
-const WAY_BACK_OF_SLOTS =
-  "the key in the idle slot dies first, before anything can be undone; if the new one there is refused or a consumer cannot use it, the old one is made current again, and the slot regenerated";
+import { effectsOf } from "./plan-effects.ts";
+import { notesOf } from "./plan-notes.ts";
 
 /** The operations that ask the outside world and change nothing. */
-const IN_PLACE =
-  "one value at a time: the reload is the revoke, so there is no overlap, and nothing checks first that everybody who holds the old value has the new one";
-const NO_GAP = "for how long neither the old value nor the new one is accepted: none measured yet";
-const WAY_BACK_IN_PLACE = "a way back is open only until the new value is live: after that it goes forward only";
-
 export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
   const { ledger, clock } = parts;
   const within = (signal: AbortSignal, ms: number) => AbortSignal.any([signal, clock.deadline(ms)]);
@@ -118,23 +104,12 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
         ...(await askMirrors(credential, signal)),
         ...(await askConsumers(credential, signal)),
       ];
-      const open = ledger.rotations.open(name);
-      const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
-      const notes = [
-        ...(plan.name === "initial" ? [FIRST_KEY] : notesOfWayBack(parts, name, plan)),
-        ...notesOfPool(parts, credential, plan),
-        ...notesOfVendor(parts, credential),
-        ...noteOfSupply(parts, credential),
-        ...notesOfPlaces(parts, credential),
-        ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
-        ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
-      ];
       return {
         credential: name,
         plan: plan.name,
-        effects: plan.steps.flatMap((step) => effectsOf(parts, credential, step, plan)),
+        effects: effectsOf(parts, credential, plan),
         findings: asked.flatMap(({ findings }) => findings),
-        notes,
+        notes: notesOf(parts, credential, plan),
       };
     },
 
@@ -166,133 +141,4 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       return { consumer, ...(await plug.pair(within(signal, parts.config().timing.proveTimeoutMs))) };
     },
   };
-}
-
-/** Whose key a rotation would take that makes none itself. */
-function notesOfPool(parts: DaemonParts, { name, provider }: CredentialConfig, plan: PinnedPlan): readonly string[] {
-  if (plan.supply !== "intake") return [];
-  const pooled = parts.ledger.keys.live(name).filter(({ stage }) => stage === "pooled");
-  const [first] = pooled;
-  if (first !== undefined) {
-    const rest = pooled.length === 1 ? "none is left in the pool then" : `${pooled.length - 1} more wait in the pool`;
-    return [`a person brought ${first.vendorId}, which it takes; ${rest}`];
-  }
-  const waits = `the pool is empty: it waits up to ${ms(parts.config().timing.intake.deadlineMs)} for a person`;
-  const { url, steps } = parts.plugs().provider(provider).intake ?? { url: undefined, steps: [] };
-  const where = url === undefined ? [] : [`make a key at ${url}`];
-  return [[waits, ...where, ...steps, `then: rotatectl intake ${name}`].join("; ")];
-}
-
-/** How far a rotation can be taken back, and what it costs where it cannot. */
-function notesOfWayBack(parts: DaemonParts, name: string, { supply }: PinnedPlan): readonly string[] {
-  if (RELOAD_REVOKES[supply]) return [IN_PLACE, gapNote(parts, name), WAY_BACK_IN_PLACE];
-  return [supply === "dual-slot" ? WAY_BACK_OF_SLOTS : WAY_BACK];
-}
-
-/** How long the last rotation left everybody without a value that is accepted. */
-function gapNote({ ledger }: DaemonParts, name: string): string {
-  const last = ledger.events.newestOf(name, "gapMeasured");
-  if (last === undefined) return NO_GAP;
-  const { atMostMs } = last.detail;
-  return `in the last rotation neither the old value nor the new one was accepted for at most ${atMostMs} ms`;
-}
-
-function notesOfVendor(parts: DaemonParts, { provider }: CredentialConfig): readonly string[] {
-  const entry = parts.config().providers[provider];
-  return (entry?.definition.describe(entry.settings).notes ?? []).map((clause) => `${provider}: ${clause}`);
-}
-
-/** Why a person must make the key, where the vendor has a call that could. */
-function noteOfSupply(parts: DaemonParts, { provider }: CredentialConfig): readonly string[] {
-  const entry = parts.config().providers[provider];
-  const because = entry?.definition.describe(entry.settings).supplyBecause;
-  return because === undefined ? [] : [`${provider}: ${because}`];
-}
-
-/** What people should know of the places where the value is written. */
-function notesOfPlaces(parts: DaemonParts, credential: CredentialConfig): readonly string[] {
-  return [credential.store, ...credential.mirrors].flatMap(({ use, place }) => {
-    const entry = parts.config().stores[use];
-    return (entry?.definition.describe?.(entry.settings, place) ?? []).map((clause) => `${use}: ${clause}`);
-  });
-}
-
-/** Where the new key comes from. At a vendor that makes keys the pool is only the first place to look. */
-function createEffect(parts: DaemonParts, { provider }: CredentialConfig, { supply }: PinnedPlan, create: string): string {
-  if (supply !== "intake") return create;
-  const plug = parts.plugs().provider(provider);
-  if (plug.supply === "intake") return create;
-  const off = plug.provider.setEnabled === undefined ? "" : ", and switches it on";
-  return `takes a key out of the pool${off}; where none can serve, ${create}`;
-}
-
-/** The side effects of one step. What is executed is never more than what stands here. */
-function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotation["step"], plan: PinnedPlan): Effect[] {
-  const entry = parts.config().providers[credential.provider];
-  const vendor = entry?.definition.describe(entry.settings);
-  const { checklist } = STEPS[step];
-  const one = (kind: Subject["kind"], name: string, effect: string, more: Partial<Effect> = {}): Effect => ({
-    step,
-    checklist,
-    effect,
-    target: { kind, name },
-    irreversible: false,
-    consumersFeel: null,
-    ...more,
-  });
-  const provider = (effect: string, more?: Partial<Effect>) => [one("provider", credential.provider, effect, more)];
-  const store = (effect: string) => one("store", credential.store.use, effect);
-  const consumers = (what: "reload" | "prove") =>
-    parts
-      .plugs()
-      .consumers(credential, [])
-      .map(({ name, consumer }) => {
-        const does = consumer.describe()[what];
-        return one("consumer", name, does, {
-          consumersFeel: name === ITSELF ? null : does,
-          irreversible: what === "reload" && RELOAD_REVOKES[plan.supply],
-        });
-      });
-  switch (step) {
-    case "preflight":
-      return [];
-    case "create":
-      return [
-        // The gate stands before this call, too.
-        ...(plan.supply === "dual-slot" ? consumers("prove") : []),
-        ...provider(createEffect(parts, credential, plan, vendor?.create ?? "creates a key"), {
-          irreversible: plan.supply === "dual-slot",
-        }),
-        store("stages the new value beside the current one"),
-      ];
-    case "verify":
-      return provider("calls the vendor with the new key, several times");
-    case "promote":
-      return [
-        store("makes the new value the current one"),
-        ...credential.mirrors.map(({ use }) => one("store", use, "gets a copy of the new value")),
-      ];
-    case "reload":
-      return consumers("reload");
-    case "validate":
-      return consumers("prove");
-    case "drain":
-      return [
-        one(
-          "credential",
-          credential.name,
-          `waits ${Math.round(plan.overlapMs / 1000)} s, for older runs, and until the vendor sees the old key idle`,
-        ),
-      ];
-    case "disable":
-      return parts.plugs().provider(credential.provider).provider.setEnabled === undefined
-        ? []
-        : [...provider("switches the old key off"), ...consumers("prove")];
-    case "revoke":
-      return provider([vendor?.revoke ?? "deletes the old key", vendor?.afterRevoke].filter((clause) => clause !== undefined).join("; "), {
-        irreversible: true,
-      });
-    case "confirm":
-      return [...provider("calls the vendor with the old key until it is proven dead"), store("drops the old value from the keep")];
-  }
 }

@@ -63,7 +63,7 @@ describe("a restricted key", () => {
     const settings = openaiAdmin.settings.parse({ adminKey: { store: "a" }, scopes: "restricted" });
     expect(openaiAdmin.supplyOf?.(settings)).toBe("intake");
     expect(connect({ scopes: "restricted" })).not.toHaveProperty("create");
-    expect(openaiAdmin.describe(settings).supplyBecause).toContain("intake only");
+    expect(openaiAdmin.describe(settings).notes?.join()).toContain("intake only");
     expect(openaiAdmin.intake?.(settings).steps.join()).toContain("permissions");
   });
 
