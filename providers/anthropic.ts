@@ -137,12 +137,11 @@ function connectAnthropic(settings: Settings, world: World): Provider & Required
     },
 
     async setEnabled(keyId, enabled, signal) {
-      if (!enabled) return setStatus(keyId, "inactive", "anthropic: switch key off", signal);
-      const action = "anthropic: switch key on";
-      // It is not documented whether an archived key would come back, and somebody meant it to be gone.
-      if (!isLive(await look(keyId, action, signal)))
-        throw new AdapterError("notFound", `${action}: ${keyId} is archived or has expired`, { cure: "make a new key in the Console" });
-      return setStatus(keyId, "active", action, signal);
+      const action = `anthropic: switch key ${enabled ? "on" : "off"}`;
+      // It is not documented whether another status would bring an archived key back, and somebody meant it to be gone.
+      if (isLive(await look(keyId, action, signal))) return setStatus(keyId, enabled ? "active" : "inactive", action, signal);
+      if (!enabled) return;
+      throw new AdapterError("notFound", `${action}: ${keyId} is archived or has expired`, { cure: "make a new key in the Console" });
     },
 
     async revoke(keyId, signal) {

@@ -116,6 +116,8 @@ export interface CredentialStatus {
   /** The next planned start; `null` without a schedule, or while paused. */
   readonly nextAt: number | null;
   readonly current: KeyView | null;
+  /** How many keys wait in the pool, brought by a person. */
+  readonly pooled: number;
   readonly open: RotationView | null;
   readonly last: { readonly rotation: number; readonly outcome: Outcome; readonly endedAt: number } | null;
 }
@@ -157,8 +159,19 @@ export interface RotationView {
   readonly attempts: number;
   readonly lastError: { readonly code: string; readonly message: string; readonly hint?: string } | null;
   readonly stuck: { readonly reason: string; readonly hint: string } | null;
+  /** The key that a person shall make, for which it waits; `stuck` says how. It goes on by itself once the key is brought. */
+  readonly wanted: KeyWanted | null;
   readonly outcome: Outcome | null;
   readonly endedAt: number | null;
+}
+
+export interface KeyWanted {
+  /** What the key should be called at the vendor. */
+  readonly label: string;
+  /** When the rotation gives up. */
+  readonly until: number;
+  /** How often a person was told. */
+  readonly told: number;
 }
 
 export interface ChecklistItem {
@@ -274,6 +287,8 @@ export interface RetireReply {
   readonly credential: string;
   /** The key that was current, if any. */
   readonly key: KeyView | null;
+  /** Keys that waited in the pool. */
+  readonly pooled: readonly KeyView[];
   /** What becomes of it, and what is left for a person to do. */
   readonly message: string;
 }

@@ -10,6 +10,7 @@ import { connectPlugs } from "./plugs.ts";
 import { createEngine } from "./rotation/engine.ts";
 import { randomName } from "./rotation/labels.ts";
 import type { Plugs } from "./rotation/parts.ts";
+import { createShelf } from "./rotation/supply/shelf.ts";
 import { createScheduler } from "./scheduler.ts";
 import { startServer } from "./server.ts";
 import { openDatabase } from "./state/database.ts";
@@ -62,10 +63,12 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     plugs: () => plugs,
     log,
   };
+  const shelf = createShelf(engineParts);
   const engine = createEngine({
     ...engineParts,
-    atRest: ({ credential }) => {
+    atRest: ({ credential, outcome }) => {
       scheduler.touch(credential);
+      if (outcome !== null) shelf.tidy(credential);
       notify.status(status());
     },
   });
@@ -75,6 +78,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     atRest: () => {},
     engine,
     scheduler,
+    shelf,
     configPath,
     configLoadedAt: () => configLoadedAt,
     since,
@@ -92,6 +96,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
 
   for (const warning of config.warnings) log.warn({ warning }, "configuration");
   scheduler.refresh();
+  for (const name of Object.keys(config.credentials)) shelf.tidy(name);
   notify.ready(status());
   log.info(
     { credentials: Object.keys(config.credentials).length, socket: config.socket, readyMs: Math.round(process.uptime() * 1000) },
@@ -133,7 +138,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     async stop() {
       clearInterval(watchdog);
       scheduler.stop();
-      await Promise.all([server.close(), engine.stop()]);
+      await Promise.all([server.close(), engine.stop(), shelf.stop()]);
       db.close();
     },
   };

@@ -23,12 +23,13 @@ export function connectPlugs(config: Config, world: World, observe: Observe): Pl
         const account = respectLimit(entry.definition.connect(entry.settings, world), name, world.clock);
         const provider = observed(account, { provider: name }, observe);
         const { listLagMs, lastUsed, definition, settings } = entry;
-        const { makeSecret, places } = definition;
+        const { makeSecret, places, supply } = definition;
         const unlabelled = definition.unlabelled?.(settings);
         const intake = definition.intake?.(settings);
         return {
           name,
           provider,
+          supply,
           listLagMs,
           ...(lastUsed && { lastUsed }),
           ...(makeSecret && { makeSecret }),

@@ -34,6 +34,11 @@ export function openDisplay(io: Io, first: RotationView, oneOfMany: boolean): Di
         if (item.state === "running" && spinner !== undefined) turn(spinner, text);
         else line(`${MARKS[item.state]} ${text}`);
       }
+      const asked = rotation.wanted === null ? undefined : rotation.stuck?.hint;
+      if (asked !== undefined && shown.get("wanted") !== asked) {
+        shown.set("wanted", asked);
+        for (const clause of asked.split("; ")) line(`  · ${clause}`);
+      }
     },
     note: (text) => line(`· ${text}`),
     end: () => void spinner?.stop(),

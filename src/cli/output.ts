@@ -42,6 +42,8 @@ export async function table(head: readonly string[], rows: readonly (readonly st
 
 /** Where an open rotation stands, in one clause. */
 function standing(rotation: RotationView, now: number): string {
+  if (rotation.wanted !== null)
+    return `${rotation.plan}: waits for a key that a person makes, gives up ${relative(rotation.wanted.until, now)}`;
   if (rotation.stuck !== null) return `stuck in ${rotation.step}: ${rotation.stuck.reason}`;
   const running = rotation.checklist.find((item) => item.state === "running");
   const where = running === undefined || running.name === rotation.step ? rotation.step : `${running.name} (${rotation.step})`;
@@ -55,5 +57,6 @@ export function activity(credential: CredentialStatus, now: number): string {
   const paused = credential.paused ? ["paused"] : [];
   const open = credential.open === null ? [] : [standing(credential.open, now)];
   const last = credential.last === null ? "never rotated" : `${credential.last.outcome} ${relative(credential.last.endedAt, now)}`;
-  return [...paused, ...(open.length > 0 ? open : [last])].join(", ");
+  const pool = credential.pooled === 0 ? [] : [`${credential.pooled} in the pool`];
+  return [...paused, ...(open.length > 0 ? open : [last]), ...pool].join(", ");
 }

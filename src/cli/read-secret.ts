@@ -12,9 +12,10 @@ export async function readSecret(prompt: string): Promise<string | undefined> {
 }
 
 async function ask(prompt: string): Promise<string> {
-  process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  // This switches the terminal's echo off: whoever types as soon as asked must not see it.
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });
+  process.stderr.write(prompt);
   try {
     // Ctrl-C and Ctrl-D close it without a line.
     const [line] = await Promise.race([once(lines, "line"), once(lines, "close")]);

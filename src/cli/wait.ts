@@ -9,7 +9,8 @@ import { span } from "./output.ts";
 const INTERRUPTED = 130;
 
 /**
- * Shows rotations until each is over or stuck, also over restarts of the daemon, and sets the exit code to that of the worst.
+ * Shows rotations until each is over or stuck, also over restarts of the daemon, and sets the exit code to that of the worst. One
+ * that waits for a person's key goes on by itself once somebody has brought it: that is shown, and waited for.
  * Ctrl-C ends the watching only. Answers how the rotations stand then.
  */
 export async function waitFor(cli: Cli, rotations: readonly RotationView[]): Promise<readonly RotationView[]> {
@@ -45,7 +46,7 @@ async function follow(cli: Cli, first: RotationView, interrupted: AbortSignal, d
     for (let rotation = first, after = 0; ; ) {
       display.update(rotation);
       if (rotation.outcome !== null) return rotation;
-      if (rotation.stuck !== null) return tellStuck(cli, rotation, rotation.stuck, display);
+      if (rotation.stuck !== null && rotation.wanted === null) return tellStuck(cli, rotation, rotation.stuck, display);
       const reply = await news(cli, rotation.id, after, interrupted, display);
       rotation = reply.rotation;
       after = reply.events.at(-1)?.id ?? after;

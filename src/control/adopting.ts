@@ -123,15 +123,21 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         );
       }
       const current = ledger.keys.live(name).find(({ stage }) => stage === "current");
-      ledger.record(name, [{ code: "retired", detail: { actor, keyId: current?.vendorId ?? null } }], () =>
-        ledger.credentials.retire(name, clock.now()),
-      );
+      const pooled = ledger.keys.live(name).filter(({ stage }) => stage === "pooled");
+      const poolIds = pooled.map(({ vendorId }) => vendorId).join(", ");
+      const detail = { actor, keyId: current?.vendorId ?? null, ...(pooled.length > 0 && { pooled: poolIds }) };
+      ledger.record(name, [{ code: "retired", detail }], () => ledger.credentials.retire(name, clock.now()));
       scheduler.touch(name);
+      const rest =
+        pooled.length === 0
+          ? ""
+          : `; its pool (${poolIds}) stays as it is, at the vendor and in the store's keep: delete those keys in the vendor's console, too, or bring the credential back with rotatectl adopt`;
       const message =
         current === undefined
-          ? `${name} is retired; it had no key`
+          ? `${name} is retired; it had no key in use`
           : `${name} is retired; its key ${current.vendorId} stays valid at the vendor and in the store, and nobody rotates it any more: delete it in the vendor's console once nothing uses it`;
-      return { credential: name, key: current === undefined ? null : keyView(current, clock.now()), message };
+      const [now, key] = [clock.now(), current === undefined ? null : keyView(current, clock.now())];
+      return { credential: name, key, pooled: pooled.map((row) => keyView(row, now)), message: `${message}${rest}` };
     },
   };
 

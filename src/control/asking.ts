@@ -1,3 +1,4 @@
+import ms from "ms";
 import { type Control, ControlError, type Effect, type Subject } from "../api.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
@@ -9,7 +10,6 @@ import { planFor } from "../scheduler.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 
 const FIRST_KEY = "no key of ours is in the ledger: this makes the first one; an existing one is taken over with rotatectl adopt";
-const FROM_PERSON = "takes a key out of the pool, or waits for a person to bring one: rotatectl intake";
 const WAY_BACK =
   "if the new key is refused or a consumer cannot use it, the old one is made current again, and the new one deleted in its place";
 
@@ -102,6 +102,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
       const notes = [
         ...(plan.name === "initial" ? [FIRST_KEY] : [WAY_BACK]),
+        ...notesOfPool(parts, credential, plan),
         ...notesOfPlaces(parts, credential),
         ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
         ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
@@ -145,12 +146,36 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
   };
 }
 
+/** Whose key a rotation would take that makes none itself. */
+function notesOfPool(parts: DaemonParts, { name, provider }: CredentialConfig, plan: PinnedPlan): readonly string[] {
+  if (plan.supply !== "intake") return [];
+  const pooled = parts.ledger.keys.live(name).filter(({ stage }) => stage === "pooled");
+  const [first] = pooled;
+  if (first !== undefined) {
+    const rest = pooled.length === 1 ? "none is left in the pool then" : `${pooled.length - 1} more wait in the pool`;
+    return [`a person brought ${first.vendorId}, which it takes; ${rest}`];
+  }
+  const waits = `the pool is empty: it waits up to ${ms(parts.config().timing.intake.deadlineMs)} for a person`;
+  const { url, steps } = parts.plugs().provider(provider).intake ?? { url: undefined, steps: [] };
+  const where = url === undefined ? [] : [`make a key at ${url}`];
+  return [[waits, ...where, ...steps, `then: rotatectl intake ${name}`].join("; ")];
+}
+
 /** What people should know of the places where the value is written. */
 function notesOfPlaces(parts: DaemonParts, credential: CredentialConfig): readonly string[] {
   return [credential.store, ...credential.mirrors].flatMap(({ use, place }) => {
     const entry = parts.config().stores[use];
     return (entry?.definition.describe?.(entry.settings, place) ?? []).map((clause) => `${use}: ${clause}`);
   });
+}
+
+/** Where the new key comes from. At a vendor that makes keys the pool is only the first place to look. */
+function createEffect(parts: DaemonParts, { provider }: CredentialConfig, { supply }: PinnedPlan, create: string): string {
+  if (supply !== "intake") return create;
+  const plug = parts.plugs().provider(provider);
+  if (plug.supply === "intake") return create;
+  const off = plug.provider.setEnabled === undefined ? "" : ", and switches it on";
+  return `takes a key out of the pool${off}; where none can serve, ${create}`;
 }
 
 /** The side effects of one step. What is executed is never more than what stands here. */
@@ -179,7 +204,7 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
       return [];
     case "create":
       return [
-        ...provider(plan.supply === "intake" ? FROM_PERSON : (vendor?.create ?? "creates a key"), {
+        ...provider(createEffect(parts, credential, plan, vendor?.create ?? "creates a key"), {
           irreversible: plan.supply === "dual-slot",
         }),
         store("stages the new value beside the current one"),

@@ -3,6 +3,7 @@ import type { Config, CredentialConfig } from "../config/config.ts";
 import type { Clock } from "../contract/world.ts";
 import type { Engine } from "../rotation/engine.ts";
 import type { EngineParts, Plugs } from "../rotation/parts.ts";
+import type { Shelf } from "../rotation/supply/shelf.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { Ledger } from "../state/ledger.ts";
 
@@ -12,6 +13,7 @@ export interface DaemonParts extends EngineParts {
   readonly clock: Clock;
   readonly engine: Engine;
   readonly scheduler: Scheduler;
+  readonly shelf: Shelf;
   readonly plugs: () => Plugs;
   readonly config: () => Config;
   readonly configPath: string;

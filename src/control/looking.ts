@@ -1,6 +1,7 @@
 import ms from "ms";
 import { type Control, ControlError, type CredentialStatus } from "../api.ts";
 import type { CredentialConfig } from "../config/config.ts";
+import { waitOf } from "../rotation/supply/person.ts";
 import { ownVersion } from "../version.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 import { eventView, keyView, rotationView } from "./views.ts";
@@ -15,7 +16,8 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
   function statusOf(credential: CredentialConfig): CredentialStatus {
     const { name } = credential;
     const now = clock.now();
-    const current = ledger.keys.live(name).find(({ stage }) => stage === "current");
+    const live = ledger.keys.live(name);
+    const current = live.find(({ stage }) => stage === "current");
     const open = ledger.rotations.open(name);
     const last = ledger.rotations.lastEnded(name);
     return {
@@ -25,6 +27,7 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
       paused: ledger.credentials.get(name)?.pausedAt != null,
       nextAt: scheduler.nextAt(name) ?? null,
       current: current === undefined ? null : keyView(current, now),
+      pooled: live.filter(({ stage }) => stage === "pooled").length,
       open: open === undefined ? null : rotationView(ledger, open),
       last: last?.outcome == null ? null : { rotation: last.id, outcome: last.outcome, endedAt: last.endedAt ?? last.startedAt },
     };
@@ -72,7 +75,7 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
         const rotation = ledger.rotations.get(id);
         if (rotation === undefined) throw new ControlError("unknownRotation", `no rotation ${id}`);
         const events = ledger.events.ofRotation(id, after);
-        const settled = rotation.outcome !== null || rotation.stuckReason !== null;
+        const settled = rotation.outcome !== null || (rotation.stuckReason !== null && waitOf(rotation) === undefined);
         if (events.length > 0 || settled || clock.monotonic() >= until) {
           return { rotation: rotationView(ledger, rotation), events: events.map(eventView) };
         }

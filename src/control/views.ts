@@ -1,6 +1,7 @@
 import type { ChecklistItem, EventView, KeyView, RotationView } from "../api.ts";
 import { CHECKLIST, type Checklist, type Event, type Key, type Rotation } from "../model.ts";
 import { STEPS } from "../rotation/steps.ts";
+import { waitOf } from "../rotation/supply/person.ts";
 import { EVENTS } from "../state/events.ts";
 import type { Ledger } from "../state/ledger.ts";
 
@@ -12,6 +13,7 @@ export function keyView(key: Key, now: number): KeyView {
 export function rotationView(ledger: Ledger, rotation: Rotation): RotationView {
   const { id, credential, step, trigger, actor, reason, startedAt, stepSince, dueAt, attempts, outcome, endedAt } = rotation;
   const events = ledger.events.ofRotation(id, 0);
+  const wait = waitOf(rotation);
   const vendorId = (key: number | null) => (key === null ? null : (ledger.keys.get(key)?.vendorId ?? null));
   return {
     id,
@@ -30,6 +32,7 @@ export function rotationView(ledger: Ledger, rotation: Rotation): RotationView {
     attempts,
     lastError: rotation.lastError === null ? null : lastError(rotation.lastCode ?? "unknown", rotation.lastError, events),
     stuck: rotation.stuckReason === null ? null : { reason: rotation.stuckReason, hint: rotation.stuckHint ?? "" },
+    wanted: wait === undefined ? null : { label: wait.label, until: wait.until, told: wait.told },
     outcome,
     endedAt,
   };
@@ -47,12 +50,19 @@ function checklist(rotation: Rotation, events: readonly Event[]): ChecklistItem[
   const reached = planned[rotation.plan.steps.indexOf(rotation.step)] ?? null;
   const begun = reached === null ? -1 : CHECKLIST.indexOf(reached);
   const since = events.findLast((event) => event.code === "planChanged" && "plan" in event.detail)?.id ?? 0;
+  const wait = waitOf(rotation);
   return CHECKLIST.map((name, index) => {
     const text = said(
       name,
       events.filter((event) => event.id > since),
     );
-    return { name, state: stateOf(rotation, planned.includes(name), index, begun), text };
+    const state = stateOf(rotation, planned.includes(name), index, begun);
+    if (wait === undefined || index !== begun) return { name, state, text };
+    return {
+      name,
+      state: "running",
+      text: `waits until ${new Date(wait.until).toISOString().slice(0, 16)}Z for a key that a person makes`,
+    };
   });
 }
 

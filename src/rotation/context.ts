@@ -4,7 +4,7 @@ import type { Provider } from "../contract/provider.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { Mirror, Store } from "../contract/store.ts";
 import type { Clock } from "../contract/world.ts";
-import type { Call, CallKind, Intent, Key, PinnedPlan, Rotation, Step } from "../model.ts";
+import type { Call, CallKind, Intent, Key, PinnedPlan, Rotation, Step, Supply } from "../model.ts";
 import type { Commit } from "../state/ledger.ts";
 
 /** A provider without its irreversible calls: those are the gate's alone. */
@@ -13,6 +13,8 @@ export type SafeProvider = Omit<Provider, "revoke" | "setEnabled">;
 export interface ProviderPlug {
   readonly name: string;
   readonly provider: Provider;
+  /** How the vendor's keys come to be; a rotation may take one from the pool all the same. */
+  readonly supply: Supply;
   readonly listLagMs: number;
   /** Where the vendor takes a secret of ours. */
   readonly makeSecret?: (random: (bytes: number) => Uint8Array) => Secret;
@@ -48,6 +50,8 @@ export interface CredentialContext {
   readonly keys: readonly Key[];
   /** When the last call that was announced and not answered can no longer take effect; `undefined` when none is open. */
   readonly openUntil: number | undefined;
+  /** A key's row as it is at this moment. */
+  fresh(key: Key): Key;
   /** Every row of this credential with this fingerprint, dead ones too, newest first. */
   keyWith(fingerprint: string): Key | undefined;
   /** Rows of other credentials that hold the same key of the vendor. */

@@ -1,4 +1,5 @@
-import type { VendorKey } from "../contract/provider.ts";
+import { hasCode } from "../contract/errors.ts";
+import type { Provider, VendorKey } from "../contract/provider.ts";
 import type { CallKind, Key } from "../model.ts";
 import type { Answer, CredentialContext, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
@@ -18,8 +19,17 @@ export async function throughGate(context: StepContext, kind: Extract<CallKind, 
   await context.announce({ kind, key: debt });
   const calls = context.irreversible(debt);
   if (kind === "revoke") await context.call((signal) => calls.revoke(debt.vendorId, signal));
-  else await context.call(async (signal) => calls.setEnabled?.(debt.vendorId, false, signal));
+  else await context.call((signal) => switchOff(calls, debt.vendorId, signal));
   return { passed: true };
+}
+
+/** A key that is gone is off. */
+async function switchOff(calls: Pick<Provider, "setEnabled">, vendorId: string, signal: AbortSignal): Promise<void> {
+  try {
+    await calls.setEnabled?.(vendorId, false, signal);
+  } catch (error) {
+    if (!hasCode(error, "notFound")) throw error;
+  }
 }
 
 /**
@@ -51,14 +61,23 @@ export async function throughSlotGate(context: StepContext, idle: VendorKey, reg
   return regenerate();
 }
 
-/** Switches a key off that waits in the pool, where no consumer has ever held it; `undefined` when it was done. */
-export async function shelve(context: CredentialContext, key: Key): Promise<string | undefined> {
-  if (context.openUntil !== undefined) return "a call to the vendor is still open";
-  if (key.promotedAt !== null || (await heldSomewhere(context, key))) return "the store or a mirror holds it";
-  if (context.othersHolding(key).some(({ stage }) => stage !== "dead")) return "another credential uses it";
+/** A key of the pool is off, or it stays on for a reason, which may pass. */
+export type Shelved = { readonly off: true } | { readonly off: false; readonly why: string; readonly passes: boolean };
+
+/**
+ * Switches a key off that waits in the pool, where no consumer has ever held it. A rotation may draw it at any moment: whoever
+ * is first in the ledger has it.
+ */
+export async function shelve(context: CredentialContext, key: Key): Promise<Shelved> {
+  const stays = (why: string, passes = false): Shelved => ({ off: false, why, passes });
+  if (!context.canDisable(key)) return stays("the vendor cannot switch keys off");
+  if (context.openUntil !== undefined) return stays("a call to the vendor is still open", true);
+  if (key.promotedAt !== null || (await heldSomewhere(context, key))) return stays("the store or a mirror holds it");
+  if (context.othersHolding(key).some(({ stage }) => stage !== "dead")) return stays("another credential uses it");
+  if (context.fresh(key).stage !== "pooled") return stays("a rotation has taken it");
   await context.announce({ kind: "disable", key });
   await context.call(async (signal) => context.irreversible(key).setEnabled?.(key.vendorId, false, signal));
-  return undefined;
+  return { off: true };
 }
 
 /** The way back from a disable: switches a key on again. */

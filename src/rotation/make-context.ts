@@ -64,6 +64,7 @@ export function makeCredentialContext(
     signal,
     keys: ledger.keys.live(credential.name),
     openUntil: open.length === 0 ? undefined : Math.max(...open.map(({ openUntil }) => openUntil)),
+    fresh: (key) => ledger.keys.get(key.id) ?? key,
     keyWith: (fingerprint) => ledger.keys.withFingerprint(credential.name, fingerprint),
     othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== credential.name),
     provider,

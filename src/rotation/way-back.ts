@@ -31,8 +31,11 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
   const neverLeft = (await heldEverywhere(context, old)) && others.every((key) => key.promotedAt === null);
   const name: PlanName = neverLeft ? "discard" : "back";
   const now = context.clock.now();
-  const retiring: KeyPatch = { stage: "retiring" };
-  const demoted = others.filter((key) => key.id === context.target?.id).map(({ id }) => ({ id, set: retiring }));
+  // Nothing is wrong with a key from the pool that a person's word keeps from serving: it was not made for nothing.
+  const spared = why === "cancelled" && neverLeft && plan.supply === "intake";
+  const demoted = others
+    .filter((key) => key.id === context.target?.id)
+    .map(({ id }): { id: number; set: KeyPatch } => ({ id, set: { stage: spared ? "pooled" : "retiring" } }));
   const oldStage = neverLeft ? "current" : old.stage === "retiring" ? "pending" : old.stage;
 
   const target = pinPlan(name, { ...plan, overlapMs: 0, preflightUntil: null });
@@ -56,6 +59,7 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
     keys: [...demoted, { id: old.id, set: { stage: oldStage, leftAt: null, probedAt: now } }],
     events: [
       { code: "planChanged", detail: { plan: name, why: problem.code, text: problem.text, hint: problem.hint, serves: old.vendorId } },
+      ...(spared && context.target !== undefined ? [{ code: "keyReturned", detail: { keyId: context.target.vendorId } } as const] : []),
     ],
   };
 }

@@ -17,6 +17,7 @@ export const EVENTS = {
   leftoverLeft: "keys that may come from a lost create call were left to a person",
   keyBrought: "a person brought a key; it waits in the pool",
   keyDrawn: "a key was taken from the pool",
+  keyReturned: "the key went back into the pool",
   keyUnfit: "a key of the pool can no longer serve",
   keyVerified: "the vendor accepts the key",
   keyPromoted: "the key is the store's current value",

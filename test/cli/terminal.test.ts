@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { Secret } from "../../src/contract/secret.ts";
 import { checklist, NOW, rotation } from "../fakes/control.ts";
 import { type Bench, openBench } from "./run.ts";
 
@@ -72,6 +73,37 @@ test("Ctrl-C on a terminal stops the watching and gives the cursor back", async 
   // Equal when both are absent: the key came before the first turn of the spinner.
   expect(terminal.shown().lastIndexOf("\x1b[?25h")).toBeGreaterThanOrEqual(terminal.shown().lastIndexOf("\x1b[?25l"));
   expect(bench.control.callsOf("cancel")).toHaveLength(0);
+});
+
+test("a secret that is typed is not shown, and arrives whole", async () => {
+  await using bench = await openBench();
+  const terminal = onTerminal(bench, await makeCommand(bench), "intake", "prod-openai");
+  await expect.poll(terminal.shown, { timeout: 10_000 }).toContain("new key for prod-openai: ");
+  terminal.child.stdin.write("sk-canary-typed\x7f\x7f\x7f\x7f\x7fpasted\r");
+  await terminal.closed;
+  const [{ request } = { request: {} }] = bench.control.callsOf("intake");
+  expect((request as { secret: Secret }).secret.reveal()).toBe("sk-canary-pasted");
+  expect(terminal.shown()).toMatch(/key_brought was taken in.*\nexit 0$/s);
+  for (const part of ["canary", "pasted", "*"]) expect(terminal.shown(), `no ${part}`).not.toContain(part);
+});
+
+test.each([
+  ["Ctrl-C", "sk-canary-half\x03"],
+  ["Ctrl-D", "\x04"],
+  ["an empty line", "\r"],
+])("%s at the prompt brings nothing, and leaves the terminal as it was", async (_, typed) => {
+  await using bench = await openBench();
+  await makeCommand(bench);
+  const script = `stty -a > before; rotatectl intake prod-openai; code=$?; stty -a > after; cmp before after && exit $code`;
+  const env = { PATH: `${bench.directory}:${process.env["PATH"]}` };
+  const terminal = onTerminal(bench, "/usr/bin/env", `PATH=${env.PATH}`, "sh", "-c", `cd '${bench.directory}'; ${script}`);
+  await expect.poll(terminal.shown, { timeout: 10_000 }).toContain("new key for prod-openai: ");
+  terminal.child.stdin.write(typed);
+  await terminal.closed;
+  expect(terminal.shown()).toContain("rotatectl: error: no key was given");
+  expect(terminal.shown()).toMatch(/exit 2$/);
+  expect(terminal.shown()).not.toContain("canary");
+  expect(bench.control.callsOf("intake")).toHaveLength(0);
 });
 
 const SHELLS = {

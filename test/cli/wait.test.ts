@@ -34,6 +34,29 @@ test("--wait shows each step once, with what was proven and what it waits for", 
   ]);
 });
 
+test("--wait shows what a person shall do, and goes on by itself when the key is there", async () => {
+  await using bench = await openBench();
+  const waits = (told: number) =>
+    rotation({
+      plan: "intake",
+      checklist: checklist({ state: "running", text: "waits until 2026-12-08T12:00Z for a key that a person makes" }),
+      wanted: { label: "rotated-inst-next", until: NOW + 1_209_600_000, told },
+      stuck: { reason: `prod-openai waits for a key (reminder ${told})`, hint: "make a key at https://x.test; call it rotated-inst-next" },
+      attempts: told,
+    });
+  bench.control.news = [waits(1), waits(1), waits(2), rotation({ ...DONE, plan: "intake" })];
+  const ran = await bench.run(["rotate", "prod-openai", "--wait"]);
+  expect(ran.code).toBe(0);
+  expect(ran.stderr.split("\n").slice(0, 6)).toEqual([
+    "… generate",
+    "↩ intake: the plan has changed",
+    "… generate  waits until 2026-12-08T12:00Z for a key that a person makes",
+    "  · make a key at https://x.test",
+    "  · call it rotated-inst-next",
+    "✔ generate  key_new created, accepted 3 times",
+  ]);
+});
+
 test("--wait tells what keeps a rotation from beginning", async () => {
   await using bench = await openBench();
   const down = { code: "unreachable", message: "openai: list keys: no connection" };

@@ -55,6 +55,7 @@ export function rotation(more: Partial<RotationView> = {}): RotationView {
     attempts: 0,
     lastError: null,
     stuck: null,
+    wanted: null,
     outcome: null,
     endedAt: null,
     ...more,
@@ -85,6 +86,7 @@ function credential(name: string, more: Partial<CredentialReply> = {}): Credenti
     paused: false,
     nextAt: NOW + 27 * DAY,
     current: key("key_abc"),
+    pooled: 0,
     open: null,
     last: { rotation: 5, outcome: "done", endedAt: NOW - 3 * DAY },
     consumers: ["gateway"],
@@ -240,7 +242,7 @@ export class FakeControl implements Control {
   async retire(request: { name: string }, ask: Ask) {
     this.#note("retire", request, ask);
     const message = "retired; key_abc stays alive and is yours to delete";
-    return { credential: request.name, key: key("key_abc"), message };
+    return { credential: request.name, key: key("key_abc"), pooled: [], message };
   }
 
   async pair(request: { consumer: string }, ask: Ask) {

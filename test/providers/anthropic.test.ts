@@ -169,12 +169,13 @@ describe("verify", () => {
   });
 });
 
-describe("switching on", () => {
-  it.each(["archived", "expired"] as const)("leaves a key alone that is %s", async (status) => {
+describe("switching on and off", () => {
+  it.each(["archived", "expired"] as const)("leaves a key alone that is %s: it is off, and never comes back", async (status) => {
     const more = status === "archived" ? ({ state: "archived" } as const) : { expiresAt: Date.now() - 1 };
     const { id } = fake.vendor.addKey("gone", more);
     await expect(provider.setEnabled(id, true, signal)).rejects.toMatchObject({ code: "notFound", answered: true });
-    expect(requests()).toEqual(["GET /v1/organizations/api_keys/ID"]);
+    await provider.setEnabled(id, false, signal);
+    expect(requests()).toEqual(["GET /v1/organizations/api_keys/ID", "GET /v1/organizations/api_keys/ID"]);
   });
 
   it.each([

@@ -95,7 +95,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     revoke: async (id: string) => void calls.push(`revoke ${id}`),
     setEnabled: async (id: string, on: boolean) => void calls.push(`${on ? "enable" : "disable"} ${id}`),
   };
-  const plug = { name: "openai", provider, listLagMs: 100, lastUsed: { precisionMs: 1, lagMs: 100 } };
+  const plug = { name: "openai", provider, supply: "create", listLagMs: 100, lastUsed: { precisionMs: 1, lagMs: 100 } } as const;
   const consumers = of.consumers.map(({ proof, runs, acceptAnswered = false }, index): ConsumerPlug => {
     const busy = runs === undefined ? {} : { busySince: async () => runs };
     const consumer = {
@@ -159,6 +159,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     intents: [],
     createCall: () => undefined,
     openUntil: of.openUntil,
+    fresh: (row) => row,
     keyWith: (fingerprint) => listed.find((row) => row.fingerprint === fingerprint),
     othersHolding: () => of.others,
     isInLedger: (vendorId) => listed.some((row) => row.vendorId === vendorId),

@@ -32,7 +32,7 @@ async function words(reply: CredentialReply, now: number): Promise<string> {
   const lines = [...facts, ...hint, ...intents].map(([field = "", value]) => `${field.padEnd(10)} ${value}`);
   const keys = reply.keys.map((key) => [
     key.vendorId,
-    key.stage,
+    key.stage === "pooled" && key.disabledAt !== null ? "pooled, off" : key.stage,
     span(key.ageMs),
     key.expiresAt === null ? "–" : relative(key.expiresAt, now),
     key.label,

@@ -1,73 +1,78 @@
+import { hasCode } from "../../contract/errors.ts";
 import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { enableAgain } from "../gate.ts";
-import { again, secretOf } from "../observe.ts";
-import { retreat } from "../way-back.ts";
+import { again, awaitOpenCalls, secretOf } from "../observe.ts";
+import { pinPlan } from "../plans.ts";
+import { waitForPerson } from "./person.ts";
 
-/** Takes the oldest key that a person brought as the target. Where there is none, it says what to do, and waits for one. */
+/**
+ * Takes the oldest key that a person brought, and that can serve, as the target. Nothing but the ledger changes: once a key
+ * is drawn, nobody switches it off any more, and only then is it switched on. Where there is none, the vendor makes one
+ * where it can; else a person is asked.
+ */
 export async function drawFromPool(context: StepContext): Promise<Answer> {
-  const [key] = context.keys.filter(({ stage }) => stage === "pooled");
-  return key === undefined ? waitForPerson(context) : draw(context, key);
+  const halves: Key[] = [];
+  for (const key of context.keys.filter(({ stage }) => stage === "pooled")) {
+    const unfit = await whyUnfit(context, key);
+    if (unfit !== undefined)
+      return { ...again(context, 0), keys: [{ id: key.id, set: { stage: "retiring" } }], events: [dropped(key, unfit)] };
+    if ((await secretOf(context, key)) === undefined) halves.push(key);
+    else return draw(context, key);
+  }
+  return context.provider.supply === "create" ? makeInstead(context) : waitForPerson(context, halves);
 }
 
-async function draw(context: StepContext, key: Key): Promise<Answer> {
-  const { vendorId: keyId } = key;
-  const expired = key.expiresAt !== null && key.expiresAt <= context.clock.now();
-  if (expired || (await secretOf(context, key)) === undefined) {
-    const why = expired ? "it has expired" : "its secret is not in the store's keep";
-    return {
-      ...again(context, 0),
-      keys: [{ id: key.id, set: { stage: "retiring" } }],
-      events: [{ code: "keyUnfit", detail: { keyId, why } }],
-    };
+/** Switches the target on that was drawn, where it is off. It may take the vendor a while to accept it: `verify` waits for that. */
+export async function switchOn(context: StepContext, target: Key): Promise<Answer> {
+  if (target.disabledAt === null) return { go: "next" };
+  const waiting = awaitOpenCalls(context);
+  if (waiting !== undefined) return waiting;
+  try {
+    await enableAgain(context, target);
+  } catch (error) {
+    if (!hasCode(error, "notFound")) throw error;
+    const keys = [{ id: target.id, set: { stage: "retiring" } as const }];
+    return { ...again(context, 0), keys, rotation: { target: null }, events: [dropped(target, "it is gone at the vendor")] };
   }
-  if (key.disabledAt !== null) await enableAgain(context, key);
+  const events = [{ code: "keyEnabled", detail: { keyId: target.vendorId } }] as const;
+  return { go: "next", keys: [{ id: target.id, set: { disabledAt: null } }], events };
+}
+
+function draw(context: StepContext, key: Key): Answer {
   return {
-    go: "next",
-    keys: [{ id: key.id, set: { stage: "pending", disabledAt: null } }],
-    rotation: { target: key.id },
-    events: [{ code: "keyDrawn", detail: { keyId } }],
+    ...again(context, 0, {}),
+    keys: [{ id: key.id, set: { stage: "pending" } }],
+    rotation: { target: key.id, attempts: 0, lastCode: null, lastError: null },
+    events: [{ code: "keyDrawn", detail: { keyId: key.vendorId } }],
   };
 }
 
-/** What it remembers of its wait for a person. */
-interface Wait {
-  /** What the person should call the key: it is found again by that. */
-  readonly label: string;
-  readonly askedAt: number;
-  readonly reminders: number;
+const dropped = ({ vendorId }: Key, why: string) => ({ code: "keyUnfit", detail: { keyId: vendorId, why } }) as const;
+
+/**
+ * Why a key of the pool can serve no more; `undefined` while it can. What the ledger does not say of it, the vendor's
+ * list does: while it waited, somebody may have deleted it there, or switched it off.
+ */
+async function whyUnfit(context: StepContext, key: Key): Promise<string | undefined> {
+  const { provider, listLagMs } = context.issuer(key);
+  const now = context.clock.now();
+  const row = (await context.call((signal) => provider.list(signal))).find(({ id }) => id === key.vendorId);
+  if (row === undefined) return now < key.createdAt + listLagMs ? undefined : "the vendor lists it no more";
+  if ((row.expiresAt?.getTime() ?? key.expiresAt ?? Number.POSITIVE_INFINITY) <= now) return "it has expired";
+  return !row.enabled && key.disabledAt === null ? "it was switched off at the vendor, and not by us" : undefined;
 }
 
-/** Durable: told again at each reminder, until the deadline ends the rotation. Nothing was changed by then. */
-async function waitForPerson(context: StepContext): Promise<Answer> {
-  const { clock, credential, provider, rotation, timing } = context;
-  const now = clock.now();
-  const before = rotation.memo["wait"] as Wait | undefined;
-  const wait: Wait = before ?? { label: context.newLabel(), askedAt: now, reminders: 0 };
-  const deadline = wait.askedAt + timing.intake.deadlineMs;
-  const until = new Date(deadline).toISOString();
-  if (now >= deadline && !rotation.forwardOnly) {
-    const text = `nobody brought a key for ${credential.name} by ${until}`;
-    return retreat(context, "impossible", {
-      code: "noKeyBrought",
-      text,
-      hint: `rotatectl intake ${credential.name} puts one into the pool`,
-    });
-  }
-  const dueAt = wait.askedAt + wait.reminders * timing.intake.remindMs;
-  const reminders = now >= dueAt ? wait.reminders + 1 : wait.reminders;
-  const nth = reminders > 1 ? ` (reminder ${reminders - 1})` : "";
-  const { url, steps } = provider.intake ?? { url: undefined, steps: [] };
-  const where = url === undefined ? "make a key at the vendor" : `make a key at ${url}`;
-  const next = wait.askedAt + reminders * timing.intake.remindMs;
+/** A vendor that makes keys needs nobody: the pool was only ahead of it. */
+function makeInstead(context: StepContext): Answer {
+  const { plan } = context;
+  const name = plan.name === "initial" ? "initial" : "routine";
+  const why = "no key of the pool can serve";
   return {
-    go: "stuck",
-    at: now >= deadline ? next : Math.min(next, deadline),
-    rotation: { memo: { ...rotation.memo, wait: { ...wait, reminders } } },
-    problem: {
-      code: "keyWanted",
-      text: `${credential.name} waits for a key that a person makes, until ${until}${nth}`,
-      hint: [where, `call it ${wait.label}`, ...steps, `then: rotatectl intake ${credential.name}`].join("; "),
-    },
+    go: "plan",
+    plan: pinPlan(name, { ...plan, supply: "create" }),
+    step: "create",
+    why,
+    events: [{ code: "planChanged", detail: { plan: name, why: "poolEmpty", text: why } }],
   };
 }
