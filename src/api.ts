@@ -168,8 +168,8 @@ export interface RotationView {
 export interface KeyWanted {
   /** What the key should be called at the vendor. */
   readonly label: string;
-  /** When the rotation gives up. */
-  readonly until: number;
+  /** When the rotation gives up; `null` when it does not, because no key serves meanwhile. */
+  readonly until: number | null;
   /** How often a person was told. */
   readonly told: number;
 }

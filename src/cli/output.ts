@@ -42,8 +42,11 @@ export async function table(head: readonly string[], rows: readonly (readonly st
 
 /** Where an open rotation stands, in one clause. */
 function standing(rotation: RotationView, now: number): string {
-  if (rotation.wanted !== null)
-    return `${rotation.plan}: waits for a key that a person makes, gives up ${relative(rotation.wanted.until, now)}`;
+  if (rotation.wanted !== null) {
+    const { until } = rotation.wanted;
+    const end = until === null ? "and no key serves meanwhile" : `gives up ${relative(until, now)}`;
+    return `${rotation.plan}: waits for a key that a person makes, ${end}`;
+  }
   if (rotation.stuck !== null) return `stuck in ${rotation.step}: ${rotation.stuck.reason}`;
   const running = rotation.checklist.find((item) => item.state === "running");
   const where = running === undefined || running.name === rotation.step ? rotation.step : `${running.name} (${rotation.step})`;

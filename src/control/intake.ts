@@ -68,7 +68,11 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
     const verdict = await provider.verify(brought.secret, signal);
     if (verdict !== "accepted") {
       const what = verdict === "refused" ? "refuses this key" : "knows this key, but does not let it work";
-      throw new ControlError("conflict", `${name}: the vendor ${what}`, "was it copied whole? look at it in the vendor's console");
+      throw new ControlError(
+        "conflict",
+        `${name}: the vendor ${what}`,
+        "was it copied whole? one that was just made may need a minute: try again",
+      );
     }
     const identified = await provider.identify(brought.secret, signal);
     if (identified !== undefined) {
@@ -99,7 +103,9 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
     const { name, provider } = credential;
     const open = ledger.rotations.open(name);
     const wanted = open === undefined ? undefined : waitOf(open)?.label;
-    const found = await findKey(credential, brought, wanted, signal);
+    // A vendor that shows something of its secrets contradicts a name that was given to another key.
+    const named = parts.config().providers[provider]?.definition.cannotIdentify === true ? wanted : undefined;
+    const found = await findKey(credential, brought, named, signal);
     // Two may bring the same key at once: only what is asked now counts.
     const meanwhile = broughtBefore(credential, fingerprint);
     if (meanwhile !== undefined) return meanwhile;
@@ -146,7 +152,7 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
     const shelved = await putAway(parts, credential, key, signal);
     if (shelved.off) return "it waits in the pool, switched off at the vendor until it is needed";
     if (shelved.passes) shelf.tidy(name);
-    return `it waits in the pool, and is on at the vendor: ${shelved.why}`;
+    return `it waits in the pool, ${shelved.passes ? "and may be on at the vendor yet" : "and is on at the vendor"}: ${shelved.why}`;
   }
 
   async function wake(name: string): Promise<void> {

@@ -58,11 +58,8 @@ function checklist(rotation: Rotation, events: readonly Event[]): ChecklistItem[
     );
     const state = stateOf(rotation, planned.includes(name), index, begun);
     if (wait === undefined || index !== begun) return { name, state, text };
-    return {
-      name,
-      state: "running",
-      text: `waits until ${new Date(wait.until).toISOString().slice(0, 16)}Z for a key that a person makes`,
-    };
+    const until = wait.until === null ? "" : ` until ${new Date(wait.until).toISOString().slice(0, 16)}Z`;
+    return { name, state: "running", text: `waits${until} for a key that a person makes` };
   });
 }
 

@@ -1,10 +1,12 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Secret } from "../../src/contract/secret.ts";
 import { RotationHost } from "../support/rotation-host.ts";
 import { ended, events } from "./scenario.ts";
 
 let host: RotationHost;
 afterEach(() => host.stop());
+// Whole rotations, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A key that a person makes by hand, at a vendor that has a call for it as well. */
 function makeKey() {

@@ -1,10 +1,12 @@
 import { rmSync } from "node:fs";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { IntakeHost, type IntakeHostOptions } from "../support/intake-host.ts";
 import { rotatectl } from "../support/rotatectl.ts";
 
 let host: IntakeHost;
 afterEach(() => host.stop());
+// Whole rotations, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 async function start(options: IntakeHostOptions = {}): Promise<IntakeHost> {
   host = await IntakeHost.start(options);
@@ -82,7 +84,7 @@ test("a credential that is retired says what becomes of its pool", async () => {
   await host.expectQuiet(made);
 });
 
-test("status, show, plan and --wait tell of the pool and of the wait", { timeout: 40_000 }, async () => {
+test("status, show, plan and --wait tell of the pool and of the wait", async () => {
   await start();
   const said = async (...argv: string[]) => (await rotatectl(host.host.socket, ...argv)).stdout;
   expect(await said("plan", "main")).toMatch(

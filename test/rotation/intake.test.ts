@@ -1,8 +1,10 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { IntakeHost, type IntakeHostOptions } from "../support/intake-host.ts";
 
 let host: IntakeHost;
 afterEach(() => host.stop());
+// Whole rotations, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 async function start(options: IntakeHostOptions = {}): Promise<IntakeHost> {
   host = await IntakeHost.start(options);

@@ -111,7 +111,7 @@ export class IntakeHost {
   }
 
   /** Polls until something is so; shows the log when that takes too long. */
-  async until(what: string, ask: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+  async until(what: string, ask: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
     for (const limit = Date.now() + ms; !(await ask()); await sleep(20)) {
       if (Date.now() > limit) throw new Error(`never: ${what}\n${this.host.tail()}`);
     }
@@ -124,7 +124,7 @@ export class IntakeHost {
   }
 
   /** Waits until a rotation has ended, however often it is stuck on its way. */
-  async ended(id: number, ms = 20_000): Promise<RotationView> {
+  async ended(id: number, ms = 40_000): Promise<RotationView> {
     await this.until(`rotation ${id} has ended`, async () => (await this.view(id)).outcome !== null, ms);
     return this.view(id);
   }

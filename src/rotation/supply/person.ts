@@ -4,11 +4,11 @@ import { retreat } from "../way-back.ts";
 
 /** What a rotation remembers of its wait for a person. */
 export interface Wait {
-  /** What the person should call the key: it is found again by that. */
+  /** What the person should call the key: where the vendor shows nothing of a secret, it is found by that. */
   readonly label: string;
   readonly askedAt: number;
-  /** When it gives up. */
-  readonly until: number;
+  /** When it gives up; `null` where no key serves meanwhile, so that there is nothing to give up for. */
+  readonly until: number | null;
   /** How often it was said so far. */
   readonly told: number;
 }
@@ -30,8 +30,8 @@ export async function waitForPerson(context: StepContext, halves: readonly Key[]
   const now = clock.now();
   const before = rotation.memo["wait"] as Wait | undefined;
   const askedAt = before?.askedAt ?? now;
-  const until = askedAt + timing.intake.deadlineMs;
-  if (now >= until && !rotation.forwardOnly) {
+  const until = rotation.forwardOnly ? null : askedAt + timing.intake.deadlineMs;
+  if (until !== null && now >= until) {
     const text = `nobody brought a key for ${credential.name} by ${stamp(until)}`;
     const problem = { code: "noKeyBrought", text, hint: `rotatectl intake ${credential.name} puts one into the pool` };
     return old === undefined ? { go: "end", outcome: "failed", problem } : retreat(context, "impossible", problem);
@@ -42,16 +42,16 @@ export async function waitForPerson(context: StepContext, halves: readonly Key[]
   const wait: Wait = { label: before?.label ?? context.newLabel(), askedAt, until, told };
   return {
     go: "stuck",
-    at: now >= until ? next : Math.min(next, until),
+    at: Math.min(next, until ?? next),
     rotation: { memo: { ...rotation.memo, wait } },
     problem: asking(context, wait, halves),
   };
 }
 
 /** The text changes with each reminder, so that each is an event and an alarm of its own. */
-function asking({ credential: { name }, provider, rotation }: StepContext, wait: Wait, halves: readonly Key[]): Problem {
+function asking({ credential: { name }, provider }: StepContext, wait: Wait, halves: readonly Key[]): Problem {
   const { url, steps } = provider.intake ?? { url: undefined, steps: [] };
-  const end = rotation.forwardOnly ? "and no key serves meanwhile" : `until ${stamp(wait.until)}`;
+  const end = wait.until === null ? "and no key serves meanwhile" : `until ${stamp(wait.until)}`;
   const nth = wait.told > 1 ? ` (reminder ${wait.told - 1})` : "";
   const lost = halves.map(
     ({ vendorId }) => `${vendorId} is in the pool without its secret: bring it once more, or delete it at the vendor`,
