@@ -4,7 +4,7 @@ import { RotationHost } from "../support/rotation-host.ts";
 import { ended, events } from "./scenario.ts";
 
 let host: RotationHost;
-afterEach(() => host.stop());
+afterEach(() => host?.stop());
 // Whole rotations, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -4,7 +4,7 @@ import { IntakeHost, type IntakeHostOptions } from "../support/intake-host.ts";
 import { rotatectl } from "../support/rotatectl.ts";
 
 let host: IntakeHost;
-afterEach(() => host.stop());
+afterEach(() => host?.stop());
 // Whole rotations, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 

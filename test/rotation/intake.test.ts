@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { IntakeHost, type IntakeHostOptions } from "../support/intake-host.ts";
 
 let host: IntakeHost;
-afterEach(() => host.stop());
+afterEach(() => host?.stop());
 // Whole rotations, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
