@@ -12,13 +12,17 @@ export function createControl(parts: DaemonParts): Control {
   return explained({ ...looking(parts), ...steering(parts), ...asking(parts), ...adopting(parts), ...intake(parts) });
 }
 
-/** A full disk is no fault of the daemon: who asked is told what to do about it. */
+/** A full disk, or a vendor or store that does not answer, is no fault of the daemon: who asked is told what to do about it. */
 function explained(control: Control): Control {
   const wrap =
     <Request, Ask, Reply>(operation: (request: Request, ask: Ask) => Promise<Reply>) =>
     (request: Request, ask: Ask) =>
       operation(request, ask).catch((error: unknown): never => {
-        throw error instanceof DatabaseError ? new ControlError("internal", error.message, error.hint, { cause: error }) : error;
+        if (error instanceof DatabaseError) throw new ControlError("internal", error.message, error.hint, { cause: error });
+        if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
+        throw new ControlError("timeout", "vendor or store did not answer in time", "it may be said again; see rotatectl check", {
+          cause: error,
+        });
       });
   return Object.fromEntries(Object.entries(control).map(([name, operation]) => [name, wrap(operation)])) as unknown as Control;
 }

@@ -16,7 +16,7 @@ type IntakePoint = Point & { readonly at: "commit" | "vendor" };
 type Counts = Readonly<Record<IntakePoint["at"], number>>;
 
 const PRELOAD = fileURLToPath(new URL("kill-at-commit.mjs", import.meta.url));
-const TIMING = { callTimeout: "600ms", proveTimeout: "6s", verify: { times: 3, over: "10ms", deadline: "5s" } };
+const TIMING = { callTimeout: "1s", proveTimeout: "6s", verify: { times: 3, over: "10ms", deadline: "5s" } };
 
 class Killed {
   readonly inner: IntakeHost;
@@ -93,7 +93,7 @@ class Killed {
   }
 
   /** Waits until it was killed, or the key was drawn and is on. Restarts it when it was killed. */
-  async drawn(ms = 20_000): Promise<void> {
+  async drawn(ms = 60_000): Promise<void> {
     for (const limit = Date.now() + ms; ; await sleep(15)) {
       if (!this.inner.host.alive) await this.#restart();
       const shown = await this.inner.host.show("main").catch(() => undefined);
@@ -106,7 +106,7 @@ class Killed {
 
   async ended(): Promise<void> {
     const { open, last } = await this.inner.host.show("main");
-    const { outcome, lastError } = await this.inner.ended(open?.id ?? last?.rotation ?? 0, 30_000);
+    const { outcome, lastError } = await this.inner.ended(open?.id ?? last?.rotation ?? 0, 60_000);
     expect(outcome, lastError?.message).toBe("done");
   }
 }
@@ -201,5 +201,5 @@ function pointsOf({ commit, vendor }: Counts): IntakePoint[] {
 const found = await Promise.all(SCENARIOS.map(async (scenario) => ({ scenario, counts: await run(scenario, undefined) })));
 
 describe.each(found)("a key is brought $scenario.name: SIGKILL of the daemon", ({ scenario, counts }) => {
-  for (const point of pointsOf(counts)) test.concurrent(nameOf(point), { timeout: 60_000 }, async () => void (await run(scenario, point)));
+  for (const point of pointsOf(counts)) test.concurrent(nameOf(point), { timeout: 150_000 }, async () => void (await run(scenario, point)));
 });
