@@ -13,7 +13,7 @@ export interface Passage {
 const REQUEST_LINE = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/;
 
 /** `tell` gets the method and the path of a request, with ids masked. One connection carries one request at a time. */
-export async function openPassage(target: URL, tell: (what: string, phase: Phase) => boolean): Promise<Passage> {
+async function openPassage(target: URL, tell: (what: string, phase: Phase) => boolean): Promise<Passage> {
   const open = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
