@@ -18,8 +18,8 @@ const COMPARED = "test/compared/**";
 
 export default defineConfig({
   test: {
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     maxConcurrency: 5,
     reporters: ["default", new CountReporter()],
     projects: [

@@ -100,7 +100,7 @@ describe("adopt", () => {
     expect(await ctl("adopt", "man")).toEqual(refused('no credential "man"', "there are: main"));
   });
 
-  test("a value that somebody wrote is adopted; the key before it dies with the next rotation", { timeout: 30_000 }, async () => {
+  test("a value that somebody wrote is adopted; the key before it dies with the next rotation", { timeout: 120_000 }, async () => {
     await ctl("adopt", "main");
     const { key, vendor, account } = host.vendor;
     const other = vendor.addKey(account, "by hand");
@@ -189,7 +189,7 @@ describe("retire", () => {
 });
 
 test("abandoned: what is left over keeps a credential from being retired until the next rotation has settled it", {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async () => {
   host = await RotationHost.start();
   await host.rotate({ overlap: true });
@@ -205,7 +205,7 @@ test("abandoned: what is left over keeps a credential from being retired until t
 });
 
 describe("reading", () => {
-  test("status, show, history and check say what there is", { timeout: 30_000 }, async () => {
+  test("status, show, history and check say what there is", { timeout: 120_000 }, async () => {
     host = await RotationHost.start();
     const rotated = await ctl("rotate", "main", "--now", "--wait", "--reason", "a leak in the office");
     expect(rotated.code).toBe(0);
@@ -267,7 +267,7 @@ describe("reading", () => {
 });
 
 describe("who did what is recorded", () => {
-  test("for everything that a person says", { timeout: 30_000 }, async () => {
+  test("for everything that a person says", { timeout: 120_000 }, async () => {
     host = await RotationHost.start();
     await ctl("pause", "main");
     expect(await ctl("rotate", "main")).toEqual(refused("main is paused", "rotatectl resume main"));

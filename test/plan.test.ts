@@ -40,7 +40,7 @@ function record(): { readonly kinds: Kind[]; readonly unknown: string[] } {
 const promises = (plan: PlanReply, { steps, kind }: { steps: readonly Step[]; kind: string }) =>
   plan.effects.filter((effect) => steps.includes(effect.step) && effect.target.kind === kind);
 
-test("a rotation does no more than its plan says", { timeout: 30_000 }, async () => {
+test("a rotation does no more than its plan says", { timeout: 120_000 }, async () => {
   host = await RotationHost.start();
   const before = { vendor: host.vendor.log.length, kept: host.kept() };
   const seen = record();
@@ -76,7 +76,7 @@ test("a rotation does no more than its plan says", { timeout: 30_000 }, async ()
   expect(plan.effects.filter(({ irreversible }) => irreversible).map(({ step }) => step)).toEqual(["revoke"]);
 });
 
-test("a rehearsal touches no store value and no consumer", { timeout: 30_000 }, async () => {
+test("a rehearsal touches no store value and no consumer", { timeout: 120_000 }, async () => {
   host = await RotationHost.start();
   const held = host.stored();
   const seen = record();

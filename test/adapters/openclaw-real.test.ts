@@ -146,7 +146,7 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
     expect(await consumer("slow").reload(old, signal)).toEqual({ holds: "expected" });
     vendor.accepted.delete(old.reveal());
     const load = startLoad({ http: gateway.http, token: GATEWAY_TOKEN, agents: ["patient"], clients: 1, pauseMs: 50 });
-    await expect.poll(() => load.failed, { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(() => load.failed, { timeout: 120_000 }).toBeGreaterThan(0);
     await load.stop();
     expect(await consumer("slow").prove(old, signal)).toMatchObject({ result: "refused" });
     await world.files.replace(file("slow-key"), fresh.reveal());
@@ -160,7 +160,7 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
   it("swaps the key under load without a failed request; the drain waits for the run that began before, and then nobody uses the old key", async () => {
     expect(await consumer("acme").reload(old, signal)).toEqual({ holds: "expected" });
     const load = startLoad({ http: gateway.http, token: GATEWAY_TOKEN, agents: ["main", "helper"], clients: 4 });
-    await expect.poll(() => load.served, { timeout: 60_000 }).toBeGreaterThan(4);
+    await expect.poll(() => load.served, { timeout: 120_000 }).toBeGreaterThan(4);
     vendor.delayMs = 12_000;
     await hold({ openai: old.reveal(), acme: fresh.reveal() });
     await sleep(1_000);
@@ -179,14 +179,14 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
           earlier = later;
           return later;
         },
-        { timeout: 60_000, interval: 300 },
+        { timeout: 120_000, interval: 300 },
       )
       .toEqual([]);
     vendor.delayMs = 0;
     const before = vendor.seen.length;
     vendor.accepted.delete(old.reveal());
     const had = load.served;
-    await expect.poll(() => load.served, { timeout: 60_000 }).toBeGreaterThan(had + 8);
+    await expect.poll(() => load.served, { timeout: 120_000 }).toBeGreaterThan(had + 8);
     await load.stop();
     expect(load.failures).toEqual([]);
     expect(vendor.seen.slice(before)).not.toContain(old.reveal());

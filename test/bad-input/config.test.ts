@@ -113,7 +113,7 @@ test("no daemon", async () => {
   );
 });
 
-test("a second daemon on the same files is refused, and the first goes on", { timeout: 30_000 }, async () => {
+test("a second daemon on the same files is refused, and the first goes on", { timeout: 120_000 }, async () => {
   host = await RotationHost.start();
   const first = host.host.daemon;
   const { code, said } = await refusedStart(host.host);
@@ -146,7 +146,7 @@ test("a second daemon with a ledger of its own, but the same socket, is refused 
   expect(await ctl("status")).toMatchObject({ code: 0 });
 });
 
-test("a ledger from a newer version is left alone, and serves again under that version", { timeout: 30_000 }, async () => {
+test("a ledger from a newer version is left alone, and serves again under that version", { timeout: 120_000 }, async () => {
   host = await RotationHost.start();
   await host.host.end();
   const path = host.host.path("state/rotated.db");
@@ -168,7 +168,7 @@ test("a ledger from a newer version is left alone, and serves again under that v
   expect(await ctl("rotate", "main", "--now", "--wait")).toMatchObject({ code: 0 });
 });
 
-test("a ledger that was restored without its fingerprint key is refused; with it, it goes on", { timeout: 30_000 }, async () => {
+test("a ledger that was restored without its fingerprint key is refused; with it, it goes on", { timeout: 120_000 }, async () => {
   host = await RotationHost.start();
   await host.host.end();
   const key = host.host.path("state/fingerprint.key");

@@ -65,7 +65,7 @@ export async function waiting(host: Host, why: RegExp): Promise<RotationView> {
 }
 
 /** Asks until there is an answer. */
-export async function eventually<T>(ask: () => T | undefined | Promise<T | undefined>, otherwise: string, ms = 10_000): Promise<T> {
+export async function eventually<T>(ask: () => T | undefined | Promise<T | undefined>, otherwise: string, ms = 60_000): Promise<T> {
   for (const until = Date.now() + ms; ; await sleep(20)) {
     const answer = await ask();
     if (answer !== undefined) return answer;

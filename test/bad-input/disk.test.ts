@@ -45,7 +45,7 @@ const error = (message: string, hint: string) => ({
 });
 
 describe.skipIf(!canMount)(`a disk that fails${why}`, () => {
-  test("the state directory is full: told to who asks and in the log, and nothing is lost", { timeout: 60_000 }, async () => {
+  test("the state directory is full: told to who asks and in the log, and nothing is lost", { timeout: 120_000 }, async () => {
     const seen = await onSmallDisk("state");
     expect(seen).toMatchObject(WELL);
     const full = error("cannot write the ledger: the disk is full", "free some space; nothing was lost");
@@ -62,7 +62,7 @@ describe.skipIf(!canMount)(`a disk that fails${why}`, () => {
     });
   });
 
-  test("the store is full: waits, and goes on", { timeout: 60_000 }, async () => {
+  test("the store is full: waits, and goes on", { timeout: 120_000 }, async () => {
     const seen = await onSmallDisk("store");
     expect(seen).toMatchObject(WELL);
     expect(seen["waits"]).toMatchObject({
@@ -75,7 +75,7 @@ describe.skipIf(!canMount)(`a disk that fails${why}`, () => {
     });
   });
 
-  test("the store is read-only: the rotation fails before anything is changed, and the next is done", { timeout: 60_000 }, async () => {
+  test("the store is read-only: the rotation fails before anything is changed, and the next is done", { timeout: 120_000 }, async () => {
     const seen = await onSmallDisk("read-only");
     expect(seen).toMatchObject(WELL);
     expect(seen["rotate"]).toMatchObject({

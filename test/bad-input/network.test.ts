@@ -45,7 +45,7 @@ async function deadPort(): Promise<string> {
 
 describe("a proxy that is wrong", () => {
   test("for http: told with a hint; put right, the same rotation goes on, and every request went through it", {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     const config = await made();
     const vendor = "http://vendor.test/v1";
@@ -78,7 +78,7 @@ describe("a proxy that is wrong", () => {
     expect(good.forwarded.length - before, "none went around it").toBe(ours.length);
   });
 
-  test("for the WebSocket: told with a hint; put right, it is used for each connection", { timeout: 30_000 }, async () => {
+  test("for the WebSocket: told with a hint; put right, it is used for each connection", { timeout: 120_000 }, async () => {
     const config = await made();
     const gateway = "ws://gateway.test:18789";
     const good = await startProxy({ toPort: portOf(host.gateway.url) });
@@ -101,7 +101,7 @@ describe("a proxy that is wrong", () => {
 });
 
 describe("a certificate authority that is wrong", () => {
-  test("for http: told with a hint; the right one given, it goes on", { timeout: 30_000 }, async () => {
+  test("for http: told with a hint; the right one given, it goes on", { timeout: 120_000 }, async () => {
     const config = await made();
     const authority = makeAuthority();
     ends.push(authority.remove);
@@ -119,7 +119,7 @@ describe("a certificate authority that is wrong", () => {
     await rotatesNow();
   });
 
-  test("for the WebSocket: told with a hint; the right one given, it goes on", { timeout: 30_000 }, async () => {
+  test("for the WebSocket: told with a hint; the right one given, it goes on", { timeout: 120_000 }, async () => {
     const config = await made();
     const authority = makeAuthority();
     ends.push(authority.remove);

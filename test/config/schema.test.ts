@@ -55,7 +55,7 @@ describe("the schema for editors", () => {
   });
 });
 
-test("the generated pages are fresh", { timeout: 60_000 }, async () => {
+test("the generated pages are fresh", { timeout: 120_000 }, async () => {
   const { stderr } = await promisify(execFile)(process.execPath, ["scripts/docs.ts", "--check"], { cwd: root });
   expect(stderr).toBe("");
 });

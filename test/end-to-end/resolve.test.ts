@@ -55,7 +55,7 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     const served = users.served;
     const old = real.vendor.vendor.everyKey().find(({ id: keyId }) => keyId === serving);
     expect(await real.reloadGateway()).toEqual({ degraded: expect.stringContaining("(stale): secret provider failed"), key: old?.secret });
-    await expect.poll(() => users.served, { timeout: 60_000 }).toBeGreaterThan(served + 4);
+    await expect.poll(() => users.served, { timeout: 120_000 }).toBeGreaterThan(served + 4);
     expect(users.failures).toEqual([]);
 
     await real.host.start();

@@ -92,7 +92,7 @@ export class KillHost {
   }
 
   /** Waits until the daemon was killed, or until nothing is left to kill it at. */
-  async killedOrOver(ms = 20_000): Promise<"killed" | "over"> {
+  async killedOrOver(ms = 60_000): Promise<"killed" | "over"> {
     for (const until = Date.now() + ms; ; await sleep(40)) {
       if (!this.inner.host.alive) return "killed";
       if (Date.now() > until) throw new Error(`neither killed nor over:\n${this.inner.host.tail()}`);

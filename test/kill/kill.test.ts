@@ -58,5 +58,5 @@ function pointsOf({ commit, vendor, gateway }: Counts): Point[] {
 const found = await Promise.all(SCENARIOS.map(async (scenario) => ({ scenario, counts: await run(scenario, undefined) })));
 
 describe.each(found)("$scenario.name: SIGKILL of the daemon", ({ scenario, counts }) => {
-  for (const point of pointsOf(counts)) test.concurrent(nameOf(point), { timeout: 60_000 }, async () => void (await run(scenario, point)));
+  for (const point of pointsOf(counts)) test.concurrent(nameOf(point), { timeout: 120_000 }, async () => void (await run(scenario, point)));
 });

@@ -177,7 +177,7 @@ export class PlugHost {
     await openClient(this.host.socket, this.#key).call("rotate", { name: "main", now: true });
   }
 
-  async killedOrOver(ms = 20_000): Promise<"killed" | "over"> {
+  async killedOrOver(ms = 60_000): Promise<"killed" | "over"> {
     for (const until = Date.now() + ms; ; await sleep(40)) {
       if (!this.host.alive) return "killed";
       if (Date.now() > until) throw new Error(`neither killed nor over:\n${this.host.tail()}`);
@@ -193,7 +193,7 @@ export class PlugHost {
   }
 
   /** However often it is told on its way that a person is needed. */
-  async ended(ms = 25_000): Promise<RotationView> {
+  async ended(ms = 60_000): Promise<RotationView> {
     for (const until = Date.now() + ms; ; await sleep(40)) {
       const { open, last } = await this.host.show("main");
       const id = open?.id ?? last?.rotation;

@@ -118,6 +118,6 @@ for (const one of await cases()) found.push({ title: `${one.provider} on ${one.s
 describe.each(found)("$title: SIGKILL of the daemon", ({ one, counted }) => {
   for (const point of pointsOf(counted)) {
     const what = point.at === "request" ? ` ${counted.requests[point.n - 1]?.what}` : "";
-    test.concurrent(`${point.when} ${point.at} ${point.n}${what}`, { timeout: 60_000 }, async () => void (await run(one, point)));
+    test.concurrent(`${point.when} ${point.at} ${point.n}${what}`, { timeout: 120_000 }, async () => void (await run(one, point)));
   }
 });

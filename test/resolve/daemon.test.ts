@@ -6,7 +6,7 @@ import { RotationHost } from "../support/rotation-host.ts";
 
 const granted = { credential: { resolve: [{ user: process.getuid?.() }] } };
 
-describe("the daemon and its resolve socket", { timeout: 30_000 }, () => {
+describe("the daemon and its resolve socket", { timeout: 120_000 }, () => {
   let host: RotationHost;
   afterEach(() => host.stop());
 

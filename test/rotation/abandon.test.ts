@@ -4,7 +4,7 @@ import { expectPromisesHold } from "../kill/invariants.ts";
 import { adminCalls, ended, events, KEEP, type Kept, SHORT_CALLS, stuck, until, view, withHost } from "./scenario.ts";
 
 describe.concurrent("abandon", () => {
-  test.each(Object.keys(KEEP) as Kept[])("at %s calls nobody, and the next rotation settles everything", { timeout: 60_000 }, (step) =>
+  test.each(Object.keys(KEEP) as Kept[])("at %s calls nobody, and the next rotation settles everything", { timeout: 120_000 }, (step) =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.startLoad();
       const release = KEEP[step](host);
@@ -27,7 +27,7 @@ describe.concurrent("abandon", () => {
 });
 
 describe.concurrent("pause", () => {
-  test("parks before the next side effect, and resume goes on", { timeout: 40_000 }, () =>
+  test("parks before the next side effect, and resume goes on", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       const resume = KEEP.promote(host);
@@ -42,7 +42,7 @@ describe.concurrent("pause", () => {
     }),
   );
 
-  test("in the overlap: it waits before the revoke, for as long as it takes", { timeout: 40_000 }, () =>
+  test("in the overlap: it waits before the revoke, for as long as it takes", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       const release = KEEP.drain(host);
@@ -60,7 +60,7 @@ describe.concurrent("pause", () => {
     }),
   );
 
-  test("a new rotation is refused meanwhile", { timeout: 40_000 }, () =>
+  test("a new rotation is refused meanwhile", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       await host.host.client.call("pause", { name: "main" });
       await expect(host.rotate()).rejects.toThrow(/is paused/);
@@ -76,7 +76,7 @@ describe.concurrent("stuck", () => {
     { step: "confirm", reason: /the vendor still knows key_/, hint: /delete it in the vendor's console, then: rotatectl retry/ },
   ];
 
-  test.each(cases)("$step: a limit that ran out names the cause, and retry clears it", { timeout: 40_000 }, ({ step, reason, hint }) =>
+  test.each(cases)("$step: a limit that ran out names the cause, and retry clears it", { timeout: 120_000 }, ({ step, reason, hint }) =>
     withHost({ timing: LIMITS }, async (host) => {
       host.startLoad();
       const release = KEEP[step](host);

@@ -30,7 +30,7 @@ function setOther(host: RotationHost, apiKey: string): void {
 }
 
 describe.concurrent("a reload that keeps the old value never reaches the revoke", () => {
-  test("a reference of somebody else that is empty: nothing is reloaded until it is mended", { timeout: 40_000 }, () =>
+  test("a reference of somebody else that is empty: nothing is reloaded until it is mended", { timeout: 120_000 }, () =>
     withHost({ ...TOLD_SOON, ...WITH_ANOTHER }, async (host) => {
       host.startLoad();
       setOther(host, "");
@@ -51,7 +51,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     }),
   );
 
-  test("a variable of the gateway's environment, seen before anything is created", { timeout: 40_000 }, () =>
+  test("a variable of the gateway's environment, seen before anything is created", { timeout: 120_000 }, () =>
     withHost({ pinned: false, gatewayEnv: { OPENAI_API_KEY: "sk-canary-in-the-environment" } }, async (host) => {
       const { id } = await host.rotate();
       const rotation = await ended(host, id);
@@ -66,7 +66,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     }),
   );
 
-  test("a variable that turns up in mid-rotation", { timeout: 40_000 }, async () => {
+  test("a variable that turns up in mid-rotation", { timeout: 120_000 }, async () => {
     const gatewayEnv: Record<string, string> = {};
     await withHost({ ...TOLD_SOON, pinned: false, gatewayEnv }, async (host) => {
       host.startLoad();
@@ -79,7 +79,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     });
   });
 
-  test("an auth profile in its place", { timeout: 40_000 }, () =>
+  test("an auth profile in its place", { timeout: 120_000 }, () =>
     withHost({ ...TOLD_SOON, pinned: false }, async (host) => {
       host.startLoad();
       const { profiles } = host.gateway.runs;
@@ -89,7 +89,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     }),
   );
 
-  test("an older reload that ours joins: it is repeated until the value is ours", { timeout: 40_000 }, () =>
+  test("an older reload that ours joins: it is repeated until the value is ours", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       // Somebody else's reload reads the file before our write, and is not over when ours comes.
@@ -114,7 +114,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     }),
   );
 
-  test("a file that somebody opened to others: it waits with the cure, and goes on", { timeout: 40_000 }, () =>
+  test("a file that somebody opened to others: it waits with the cure, and goes on", { timeout: 120_000 }, () =>
     withHost(TOLD_SOON, async (host) => {
       host.startLoad();
       rightBefore(host, "secrets.reload", () => chmodSync(host.host.path("secrets.json"), 0o644));
@@ -133,7 +133,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     }),
   );
 
-  test("a file that the gateway could not read at its last reload, and now can: no reason to refuse a rotation", { timeout: 40_000 }, () =>
+  test("a file that the gateway could not read at its last reload, and now can: no reason to refuse a rotation", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       await spoilTheLastReload(host);
       chmodSync(host.host.path("secrets.json"), 0o600);
@@ -144,7 +144,7 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     }),
   );
 
-  test("one that it cannot read still: refused before anything is made", { timeout: 40_000 }, () =>
+  test("one that it cannot read still: refused before anything is made", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       await spoilTheLastReload(host);
       const rotation = await ended(host, (await host.rotate()).id);

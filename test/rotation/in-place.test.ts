@@ -101,7 +101,7 @@ async function guest(gateway: FakeGateway): Promise<{ readonly closed: Promise<n
 }
 
 describe.concurrent.each(["file", "own store"] as const)("the gateway's own token in its %s", (kept) => {
-  test("is replaced: the new one is in use, the old one refused, and who came with it is cut off", { timeout: 60_000 }, () =>
+  test("is replaced: the new one is in use, the old one refused, and who came with it is cut off", { timeout: 120_000 }, () =>
     withToken({ kept }, async (scene) => {
       const { host, gateway, codes } = scene;
       const before = await host.client.call("plan", { name: "main" });
@@ -132,7 +132,7 @@ describe.concurrent.each(["file", "own store"] as const)("the gateway's own toke
           { name: "after the write", method: "secrets.store.set", phase: "after" },
         ] as const)),
   ];
-  test.each(KILLS)("survives a SIGKILL of the daemon $name", { timeout: 60_000 }, ({ method, phase }) =>
+  test.each(KILLS)("survives a SIGKILL of the daemon $name", { timeout: 120_000 }, ({ method, phase }) =>
     withToken({ kept }, async (scene) => {
       const { host, gateway } = scene;
       const key = crypto.randomUUID();
@@ -151,7 +151,7 @@ describe.concurrent.each(["file", "own store"] as const)("the gateway's own toke
 
   test.each(["create", "promote", "reload", "validate", "confirm"] as const satisfies Step[])(
     "survives a SIGKILL of the daemon at %s",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     (step) =>
       withToken({ kept }, async (scene) => {
         const { host } = scene;
@@ -174,7 +174,7 @@ describe.concurrent("a rotation in place", () => {
     { code: "execReference", token: { source: "exec", provider: "exec", id: "token" }, says: /would not start while rotated/ },
     { code: "environmentReference", token: { source: "env", provider: "default", id: "TOKEN" }, says: /environment variable/ },
   ];
-  test.each(UNFIT)("is refused before anything is made: $code", { timeout: 60_000 }, ({ code, token, says }) =>
+  test.each(UNFIT)("is refused before anything is made: $code", { timeout: 120_000 }, ({ code, token, says }) =>
     withToken({ kept: "file" }, async ({ host, gateway, codes }) => {
       // The gateway was edited after the token was adopted.
       Object.assign(gateway.config.gateway.auth, { token });
@@ -187,7 +187,7 @@ describe.concurrent("a rotation in place", () => {
     }),
   );
 
-  test("is refused while another key stands in the token's file", { timeout: 60_000 }, () =>
+  test("is refused while another key stands in the token's file", { timeout: 120_000 }, () =>
     withToken({ kept: "file" }, async ({ host, gateway }) => {
       const apiKey = { source: "file", provider: "token", id: "/key" } as const;
       Object.assign(gateway.config.models.providers["openai"] ?? {}, { apiKey });
@@ -196,7 +196,7 @@ describe.concurrent("a rotation in place", () => {
     }),
   );
 
-  test("is refused where the gateway has its token from elsewhere", { timeout: 60_000 }, () =>
+  test("is refused where the gateway has its token from elsewhere", { timeout: 120_000 }, () =>
     withToken({ kept: "own store" }, async ({ host, gateway, codes }) => {
       gateway.store.set(TOKEN_ENTRY, "canary-somebody-elses-token", "secret", "cli");
       await gateway.secrets.reload();
@@ -207,7 +207,7 @@ describe.concurrent("a rotation in place", () => {
     }),
   );
 
-  test("goes back where the new token never became live, and makes it dead", { timeout: 60_000 }, () =>
+  test("goes back where the new token never became live, and makes it dead", { timeout: 120_000 }, () =>
     withToken(
       {
         kept: "file",
@@ -230,7 +230,7 @@ describe.concurrent("a rotation in place", () => {
     ),
   );
 
-  test("goes forward only once the new token is live", { timeout: 60_000 }, () =>
+  test("goes forward only once the new token is live", { timeout: 120_000 }, () =>
     withToken({ kept: "file" }, async (scene) => {
       const { host, gateway } = scene;
       let release = () => {};
@@ -254,7 +254,7 @@ describe.concurrent("a rotation in place", () => {
     }),
   );
 
-  test("that was abandoned between write and reload is made good by the next one", { timeout: 60_000 }, () =>
+  test("that was abandoned between write and reload is made good by the next one", { timeout: 120_000 }, () =>
     withToken({ kept: "file" }, async (scene) => {
       const { host, gateway } = scene;
       gateway.onRequest = (name) => (name === "secrets.reload" ? new Promise(() => {}) : undefined);

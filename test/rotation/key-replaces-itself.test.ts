@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 test("an access key that signs its own rotation: the old one makes the new one, and the new one ends the old one", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   iam = await motoIam();
   strict = await startAwsIamStrict(iam.url);

@@ -29,7 +29,7 @@ const REFUSED: readonly Case[] = [{ name: "429 with Retry-After", fault: { do: "
 const WORKS = new Set<Fault["do"]>(["loseReply", "delay"]);
 
 describe.concurrent("create", () => {
-  test.each(NO_ANSWER)("$name: one intent a call, and none is repeated blindly", { timeout: 40_000 }, ({ fault }) =>
+  test.each(NO_ANSWER)("$name: one intent a call, and none is repeated blindly", { timeout: 120_000 }, ({ fault }) =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.startLoad();
       host.vendor.faults.add({ ...CREATE, times: 1, fault });
@@ -49,7 +49,7 @@ describe.concurrent("create", () => {
     }),
   );
 
-  test.each(REFUSED)("$name: another intent, not before the vendor's own wish", { timeout: 40_000 }, ({ fault, times = 1 }) =>
+  test.each(REFUSED)("$name: another intent, not before the vendor's own wish", { timeout: 120_000 }, ({ fault, times = 1 }) =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.startLoad();
       host.vendor.faults.add({ ...CREATE, times, fault });
@@ -64,7 +64,7 @@ describe.concurrent("create", () => {
     }),
   );
 
-  test("three calls without an answer: a person is asked, and no fourth is made", { timeout: 40_000 }, () =>
+  test("three calls without an answer: a person is asked, and no fourth is made", { timeout: 120_000 }, () =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.vendor.faults.add({ ...CREATE, fault: { do: "hang" } });
       const { id } = await host.rotate();
@@ -83,7 +83,7 @@ describe.concurrent("create", () => {
 describe.concurrent("revoke", () => {
   test.each([...NO_ANSWER, ...REFUSED])(
     "$name: seen through to the proof that the key is dead",
-    { timeout: 40_000 },
+    { timeout: 120_000 },
     ({ fault, times = 1 }) =>
       withHost({ timing: SHORT_CALLS }, async (host) => {
         host.startLoad();
@@ -101,7 +101,7 @@ describe.concurrent("revoke", () => {
 });
 
 describe.concurrent("a vendor that is ill", () => {
-  test("status 500 to everything that we ask, for a while: it waits, and ends well", { timeout: 40_000 }, () =>
+  test("status 500 to everything that we ask, for a while: it waits, and ends well", { timeout: 120_000 }, () =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.startLoad();
       host.vendor.faults.add({ path: "/organization/|/models$", times: 12, fault: { do: "reply", status: 500 } });

@@ -26,7 +26,7 @@ const shared = (host: RotationHost) => (JSON.parse(host.host.read("copies/shared
 const copies = (host: RotationHost) => [host.host.read("copies/plain"), shared(host)];
 
 describe.concurrent("mirrors", () => {
-  test("get a copy after the store, and the rest of their documents is left alone", { timeout: 40_000 }, () =>
+  test("get a copy after the store, and the rest of their documents is left alone", { timeout: 120_000 }, () =>
     withMirrors(async (host) => {
       host.startLoad();
       const { id } = await host.rotate();
@@ -38,7 +38,7 @@ describe.concurrent("mirrors", () => {
     }),
   );
 
-  test("one that is down makes promote wait: nothing is undone, no reload starts, and it goes on by itself", { timeout: 40_000 }, () =>
+  test("one that is down makes promote wait: nothing is undone, no reload starts, and it goes on by itself", { timeout: 120_000 }, () =>
     withMirrors(async (host) => {
       host.startLoad();
       const { id: first } = await host.rotate();
@@ -61,7 +61,7 @@ describe.concurrent("mirrors", () => {
     }),
   );
 
-  test("a stranger's value in one ends the rotation before anything is made", { timeout: 40_000 }, () =>
+  test("a stranger's value in one ends the rotation before anything is made", { timeout: 120_000 }, () =>
     withMirrors(async (host) => {
       const { id } = await host.rotate();
       const rotation = await ended(host, id);
@@ -71,7 +71,7 @@ describe.concurrent("mirrors", () => {
     }, "sk-canary-of-somebody"),
   );
 
-  test("are written again on the way back", { timeout: 40_000 }, () =>
+  test("are written again on the way back", { timeout: 120_000 }, () =>
     withMirrors(async (host) => {
       host.startLoad();
       const release = KEEP.drain(host);
@@ -88,7 +88,7 @@ describe.concurrent("mirrors", () => {
     }),
   );
 
-  test("one of which a person put the old key back into is written again before the old key dies", { timeout: 40_000 }, () =>
+  test("one of which a person put the old key back into is written again before the old key dies", { timeout: 120_000 }, () =>
     withMirrors(async (host) => {
       host.startLoad();
       const release = KEEP.drain(host);
@@ -106,7 +106,7 @@ describe.concurrent("mirrors", () => {
     }),
   );
 
-  test("one that a person changed in between stays as it is, and the old key lives until the person is done", { timeout: 40_000 }, () =>
+  test("one that a person changed in between stays as it is, and the old key lives until the person is done", { timeout: 120_000 }, () =>
     withMirrors(async (host) => {
       host.startLoad();
       const release = KEEP.drain(host);

@@ -12,7 +12,7 @@ const atRest = (host: Host) => host.gateway.store.get(ENTRY)?.value;
 const cancel = (host: Host) => openClient(host.host.socket, crypto.randomUUID()).call("cancel", { name: "main" });
 
 describe.concurrent("a key in OpenClaw's own store, as the mirror of a file", () => {
-  test("is written after the file, is in use from then on, and no request fails", { timeout: 40_000 }, () =>
+  test("is written after the file, is in use from then on, and no request fails", { timeout: 120_000 }, () =>
     withHost(OWN_STORE, async (host) => {
       host.startLoad();
       let atWrite: { stored: string; held: string | undefined } | undefined;
@@ -29,7 +29,7 @@ describe.concurrent("a key in OpenClaw's own store, as the mirror of a file", ()
     }),
   );
 
-  test("an empty one is filled by the first key", { timeout: 40_000 }, () =>
+  test("an empty one is filled by the first key", { timeout: 120_000 }, () =>
     withHost({ ...OWN_STORE, empty: true }, async (host) => {
       host.vendor.vendor.deleteKey(host.vendor.key.id);
       const { id } = await host.rotate();
@@ -39,7 +39,7 @@ describe.concurrent("a key in OpenClaw's own store, as the mirror of a file", ()
     }),
   );
 
-  test("promote waits for a gateway that does not take the write; nothing is undone", { timeout: 40_000 }, () =>
+  test("promote waits for a gateway that does not take the write; nothing is undone", { timeout: 120_000 }, () =>
     withHost(OWN_STORE, async (host) => {
       host.startLoad();
       host.gateway.knobs.failing.set("secrets.store.set", new RpcRefusal("UNAVAILABLE", "try again", { retryable: true }));
@@ -59,7 +59,7 @@ describe.concurrent("a key in OpenClaw's own store, as the mirror of a file", ()
     }),
   );
 
-  test("is written again on the way back", { timeout: 40_000 }, () =>
+  test("is written again on the way back", { timeout: 120_000 }, () =>
     withHost(OWN_STORE, async (host) => {
       host.startLoad();
       const old = host.vendor.key.secret;
@@ -76,7 +76,7 @@ describe.concurrent("a key in OpenClaw's own store, as the mirror of a file", ()
     }),
   );
 
-  test("somebody else's value in it is not overwritten", { timeout: 40_000 }, () =>
+  test("somebody else's value in it is not overwritten", { timeout: 120_000 }, () =>
     withHost(OWN_STORE, async (host) => {
       host.gateway.store.set(ENTRY, "sk-canary-somebody-elses", "secret", "cli");
       await host.gateway.secrets.reload();
@@ -86,7 +86,7 @@ describe.concurrent("a key in OpenClaw's own store, as the mirror of a file", ()
     }),
   );
 
-  test("an entry that nothing refers to is a failure that is told, not a success", { timeout: 40_000 }, () =>
+  test("an entry that nothing refers to is a failure that is told, not a success", { timeout: 120_000 }, () =>
     withHost(
       {
         ...OWN_STORE,

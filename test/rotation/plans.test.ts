@@ -10,7 +10,7 @@ import { adminCalls, ended, events, KEEP, oldKeyTouched, until, view, withHost }
 const person = (host: RotationHost, key: string = crypto.randomUUID()) => openClient(host.host.socket, key);
 
 describe.concurrent("initial", () => {
-  test("fills an empty store, and needs no overlap", { timeout: 40_000 }, () =>
+  test("fills an empty store, and needs no overlap", { timeout: 120_000 }, () =>
     withHost({ empty: true }, async (host) => {
       host.vendor.vendor.deleteKey(host.vendor.key.id);
       const { id } = await host.rotate({ overlap: true });
@@ -25,7 +25,7 @@ describe.concurrent("initial", () => {
 });
 
 describe.concurrent("rehearsal", () => {
-  test("makes a key and kills it; consumers see nothing", { timeout: 40_000 }, () =>
+  test("makes a key and kills it; consumers see nothing", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       const asked: string[] = [];
@@ -44,7 +44,7 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
-  test("leaves it alone on its way back, too", { timeout: 40_000 }, () =>
+  test("leaves it alone on its way back, too", { timeout: 120_000 }, () =>
     withHost({ timing: { verify: { times: 3, over: "20ms", deadline: "200ms" } } }, async (host) => {
       const release = KEEP.drain(host);
       await host.rotate();
@@ -60,7 +60,7 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
-  test("leaves alone what an abandoned rotation left in use", { timeout: 40_000 }, () =>
+  test("leaves alone what an abandoned rotation left in use", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       const release = KEEP.drain(host);
@@ -78,7 +78,7 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
-  test("is refused where no key is there to rehearse the replacement of", { timeout: 40_000 }, () =>
+  test("is refused where no key is there to rehearse the replacement of", { timeout: 120_000 }, () =>
     withHost({ empty: true }, async (host) => {
       await expect(person(host).call("rehearse", { name: "main" })).rejects.toThrow(/has no key yet/);
       expect(adminCalls(host, "POST")).toEqual([]);
@@ -87,7 +87,7 @@ describe.concurrent("rehearsal", () => {
 });
 
 describe.concurrent("what starts a rotation", () => {
-  test("--now cuts the waits of one that is open", { timeout: 40_000 }, () =>
+  test("--now cuts the waits of one that is open", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       const { id } = await host.rotate({ overlap: true });
@@ -100,7 +100,7 @@ describe.concurrent("what starts a rotation", () => {
     }),
   );
 
-  test("a request that comes twice starts one, also when that is over", { timeout: 40_000 }, () =>
+  test("a request that comes twice starts one, also when that is over", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       const key = crypto.randomUUID();
@@ -115,7 +115,7 @@ describe.concurrent("what starts a rotation", () => {
     }),
   );
 
-  test("five people at once start one", { timeout: 40_000 }, () =>
+  test("five people at once start one", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
       const all = await Promise.all(Array.from({ length: 5 }, () => person(host).call("rotate", { name: "main", now: true })));
@@ -128,7 +128,7 @@ describe.concurrent("what starts a rotation", () => {
 });
 
 describe.concurrent("drain", () => {
-  test("waits for a run that began on the old key, and lets it end well", { timeout: 40_000 }, () =>
+  test("waits for a run that began on the old key, and lets it end well", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
       let holding = false;
@@ -160,7 +160,7 @@ describe.concurrent("drain", () => {
     }),
   );
 
-  test("waits while the vendor sees the old key used by anybody", { timeout: 40_000 }, () =>
+  test("waits while the vendor sees the old key used by anybody", { timeout: 120_000 }, () =>
     // The vendor tells whole seconds, rounded down.
     withHost({ provider: { lastUsedPrecision: "1s", lastUsedLag: "2500ms" } }, async (host) => {
       host.startLoad();
@@ -180,7 +180,7 @@ describe.concurrent("drain", () => {
     }),
   );
 
-  test("a wall of new runs does not keep it: only the old ones count", { timeout: 40_000 }, () =>
+  test("a wall of new runs does not keep it: only the old ones count", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad({ clients: 6, pauseMs: 0 });
       const release = KEEP.drain(host);

@@ -20,7 +20,7 @@ export async function withHost(options: RotationHostOptions, work: (host: Rotati
 }
 
 /** Polls until something is so; says what was waited for, and shows the log, when that takes too long. */
-export async function until(host: RotationHost, what: string, ask: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+export async function until(host: RotationHost, what: string, ask: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   for (const limit = Date.now() + ms; !(await ask()); await sleep(20)) {
     if (Date.now() < limit) continue;
     const { open, last } = await host.host.show("main");
@@ -33,7 +33,7 @@ export async function view(host: RotationHost, id: number): Promise<RotationView
 }
 
 /** Waits until a rotation has ended, however often it is stuck on its way. */
-export async function ended(host: RotationHost, id: number, ms = 20_000): Promise<RotationView> {
+export async function ended(host: RotationHost, id: number, ms = 60_000): Promise<RotationView> {
   await until(host, `rotation ${id} has ended`, async () => (await view(host, id)).outcome !== null, ms);
   return view(host, id);
 }

@@ -39,7 +39,7 @@ const held = (gateway: FakeGateway) => gateway.secrets.active("models.providers.
 const oldLives = (host: RotationHost) => host.liveKeys().some(({ id }) => id === host.vendor.key.id);
 
 describe.concurrent("two gateways", () => {
-  test("are both proven before the old key dies", { timeout: 40_000 }, () =>
+  test("are both proven before the old key dies", { timeout: 120_000 }, () =>
     withTwoGateways(async (host, other) => {
       const { id } = await host.rotate();
       const rotation = await ended(host, id);
@@ -53,7 +53,7 @@ describe.concurrent("two gateways", () => {
     }),
   );
 
-  test("of which one is down when the key changes: reload waits, the old key lives, and it goes on by itself", { timeout: 40_000 }, () =>
+  test("of which one is down when the key changes: reload waits, the old key lives, and it goes on by itself", { timeout: 120_000 }, () =>
     withTwoGateways(async (host, other) => {
       const release = KEEP.promote(host);
       const { id } = await host.rotate();
@@ -76,7 +76,7 @@ describe.concurrent("two gateways", () => {
     }),
   );
 
-  test("of which one goes down at the end: the gate stays closed, and the old key lives until it is back", { timeout: 40_000 }, () =>
+  test("of which one goes down at the end: the gate stays closed, and the old key lives until it is back", { timeout: 120_000 }, () =>
     withTwoGateways(async (host, other) => {
       const release = KEEP.drain(host);
       const { id } = await host.rotate();

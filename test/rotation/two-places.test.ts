@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { CALL_MS, SHORT_CALLS } from "./scenario.ts";
 import { type TwoPlacesHost, USER, withTwoPlaces } from "./two-places-host.ts";
 
-const LIMIT = { timeout: 60_000 } as const;
+const LIMIT = { timeout: 120_000 } as const;
 const LOST = { path: "/CreateServiceSpecificCredential$", times: 1, fault: { do: "loseReply" } } as const;
 
 /** One key is there, the store holds it, the ledger calls it current, and AWS never had to refuse a third one. */

@@ -6,7 +6,7 @@ import { adminCalls, ended, events, KEEP, type Kept, oldKeyTouched, SHORT_CALLS,
 const QUICK_BACK = { timing: { ...SHORT_CALLS, verify: { times: 3, over: "20ms", deadline: "1s" } } };
 
 describe.concurrent("the way back", () => {
-  test("a new key that the vendor refuses is thrown away: consumers never see it", { timeout: 40_000 }, () =>
+  test("a new key that the vendor refuses is thrown away: consumers never see it", { timeout: 120_000 }, () =>
     withHost(QUICK_BACK, async (host) => {
       KEEP.verify(host);
       host.startLoad();
@@ -19,7 +19,7 @@ describe.concurrent("the way back", () => {
     }),
   );
 
-  test("a new key that is refused only through the gateway: the old one comes back", { timeout: 40_000 }, () =>
+  test("a new key that is refused only through the gateway: the old one comes back", { timeout: 120_000 }, () =>
     // The vendor lists its models for this key, which is all that `verify` asks, and answers no chat.
     withHost({ ...QUICK_BACK, provider: { scopes: ["api.model.read"] } }, async (host) => {
       const { id } = await host.rotate();
@@ -34,7 +34,7 @@ describe.concurrent("the way back", () => {
     }),
   );
 
-  test("one of two agents cannot work with it: both go back", { timeout: 40_000 }, () =>
+  test("one of two agents cannot work with it: both go back", { timeout: 120_000 }, () =>
     withHost({ ...QUICK_BACK, agents: ["main", "other"] }, async (host) => {
       host.gateway.runs.acceptsOnly.set("other", host.vendor.key.secret);
       host.startLoad({ agents: ["main"] });
@@ -47,7 +47,7 @@ describe.concurrent("the way back", () => {
     }),
   );
 
-  test("somebody deletes the old key during the overlap: it goes on, and ends done", { timeout: 40_000 }, () =>
+  test("somebody deletes the old key during the overlap: it goes on, and ends done", { timeout: 120_000 }, () =>
     withHost({ credential: { overlap: "700ms" } }, async (host) => {
       host.startLoad();
       const { id } = await host.rotate({ overlap: true });
@@ -59,7 +59,7 @@ describe.concurrent("the way back", () => {
     }),
   );
 
-  test("somebody deletes the old key, and then the new one cannot serve either: another one is made", { timeout: 40_000 }, () =>
+  test("somebody deletes the old key, and then the new one cannot serve either: another one is made", { timeout: 120_000 }, () =>
     withHost(QUICK_BACK, async (host) => {
       const release = KEEP.verify(host);
       const { id } = await host.rotate();
@@ -73,7 +73,7 @@ describe.concurrent("the way back", () => {
     }),
   );
 
-  test("the gateway is down for long: it waits, tells a person, and goes on", { timeout: 40_000 }, () =>
+  test("the gateway is down for long: it waits, tells a person, and goes on", { timeout: 120_000 }, () =>
     withHost({ timing: { tellAfter: "1s", reloadSettle: "50ms" } }, async (host) => {
       const resume = KEEP.promote(host);
       const { id } = await host.rotate();
@@ -100,7 +100,7 @@ describe.concurrent("the way back", () => {
 const UNTIL_OFF = ["preflight", "create", "verify", "promote", "reload", "validate", "drain"] as const satisfies readonly Kept[];
 
 describe.concurrent("cancel", () => {
-  test.each(UNTIL_OFF)("at %s: the old key goes on serving", { timeout: 60_000 }, (step) =>
+  test.each(UNTIL_OFF)("at %s: the old key goes on serving", { timeout: 120_000 }, (step) =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.startLoad();
       const release = KEEP[step](host);
@@ -115,7 +115,7 @@ describe.concurrent("cancel", () => {
     }),
   );
 
-  test.each(["revoke", "confirm"] as const)("at %s: refused, because the old key is off", { timeout: 60_000 }, (step) =>
+  test.each(["revoke", "confirm"] as const)("at %s: refused, because the old key is off", { timeout: 120_000 }, (step) =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.startLoad();
       const release = KEEP[step](host);
@@ -130,7 +130,7 @@ describe.concurrent("cancel", () => {
     }),
   );
 
-  test("said twice, the second time on the way back: refused, and it goes on", { timeout: 40_000 }, () =>
+  test("said twice, the second time on the way back: refused, and it goes on", { timeout: 120_000 }, () =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       KEEP.drain(host);
       const { id } = await host.rotate();

@@ -45,7 +45,7 @@ test("every commit is synced, and the settings of the connection say so", () => 
 
 const strace = existsSync("/usr/bin/strace") && spawnSync("strace", ["-e", "trace=none", "true"]).status === 0;
 
-test.skipIf(!strace)(`an announcement is on disk before it returns${strace ? "" : " (skipped: no strace)"}`, { timeout: 30_000 }, () => {
+test.skipIf(!strace)(`an announcement is on disk before it returns${strace ? "" : " (skipped: no strace)"}`, { timeout: 120_000 }, () => {
   const trace = join(directory, "trace");
   const program = fileURLToPath(new URL("announce-main.ts", import.meta.url));
   const args = ["-f", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync,write", process.execPath, program, path()];

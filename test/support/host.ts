@@ -153,7 +153,7 @@ export class Host {
   }
 
   /** Waits until a rotation is over, or stuck; throws with its state and the log when that takes too long. */
-  async settled(id: number, ms = 20_000): Promise<RotationView> {
+  async settled(id: number, ms = 60_000): Promise<RotationView> {
     const until = Date.now() + ms;
     for (;;) {
       const { rotation } = await this.client.call("watch", { id, after: Number.MAX_SAFE_INTEGER, waitMs: 500 });

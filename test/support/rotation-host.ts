@@ -145,7 +145,7 @@ export class RotationHost {
   }
 
   /** Waits until the open rotation of `main` is at a step. */
-  async reaches(step: Step, ms = 15_000): Promise<RotationView> {
+  async reaches(step: Step, ms = 60_000): Promise<RotationView> {
     for (const until = Date.now() + ms; ; await sleep(25)) {
       const { open, last } = await this.host.show("main");
       if (open?.step === step) return open;

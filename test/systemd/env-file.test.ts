@@ -85,7 +85,7 @@ describeInBox("the env file, read by systemd", () => {
     ]);
   });
 
-  test(`${FILES} files at random (seed ${SEED})`, { timeout: 60_000 }, async () => {
+  test(`${FILES} files at random (seed ${SEED})`, { timeout: 120_000 }, async () => {
     const random = randomFrom(SEED);
     const refused = await judge(Array.from({ length: FILES }, () => randomEnvFile(random)));
     expect(refused.length).toBeLessThan(FILES / 2);

@@ -106,7 +106,7 @@ export async function rotate(box: Box, place: Place): Promise<RotationView> {
 }
 
 /** Waits until a rotation is over, through restarts of the daemon. */
-export async function ended(box: Box, place: Place, id: number, ms = 20_000): Promise<RotationView> {
+export async function ended(box: Box, place: Place, id: number, ms = 60_000): Promise<RotationView> {
   let last: RotationView | undefined;
   await eventually(
     `rotation ${id} ends`,
@@ -128,7 +128,7 @@ export async function ended(box: Box, place: Place, id: number, ms = 20_000): Pr
 export async function eventually(
   what: string,
   condition: () => Promise<boolean>,
-  ms = 10_000,
+  ms = 60_000,
   explain: () => Promise<string> = async () => "",
 ): Promise<void> {
   const until = Date.now() + ms;
