@@ -5,7 +5,7 @@ import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../test/
 import { NAME, resolveSocket } from "./daemon.ts";
 import { showing } from "./screen.ts";
 import type { Stage } from "./stage.ts";
-import { FIELD, type Store } from "./stores.ts";
+import type { Store } from "./stores.ts";
 import { MODEL, type Vendor } from "./vendor.ts";
 
 /** The program that uses the key, and people who use that program. */
@@ -35,7 +35,8 @@ export async function standIn(stage: Stage, vendor: Vendor, { file }: Store): Pr
     use: {},
     pairs: false,
     async start() {
-      const key = file === undefined ? ["--program", await installResolve(stage), "--id", NAME] : ["--secret", file, "--field", FIELD];
+      const key =
+        file === undefined ? ["--program", await installResolve(stage), "--id", NAME] : ["--secret", file.path, "--field", file.field];
       const place = ["--socket", socket, "--vendor", new URL(vendor.url).origin, "--model", MODEL];
       const { ready } = await stage.start("app", [process.execPath, STAND_IN, "serve", ...key, ...place], {
         says: "stdout",
@@ -61,7 +62,7 @@ export async function openClaw(stage: Stage, vendor: Vendor, { file }: Store): P
     pairs: true,
     async start() {
       const basics = { vendor: vendor.url, port, agents };
-      const config = file === undefined ? await withResolve(stage, basics) : openclawJson({ ...basics, secretFile: file });
+      const config = file === undefined ? await withResolve(stage, basics) : withFile(basics, file);
       const gateway = await makeRealGateway(config, stage.path("app"));
       stage.signal.throwIfAborted();
       stage.defer(() => gateway.stop());
@@ -73,12 +74,16 @@ export async function openClaw(stage: Stage, vendor: Vendor, { file }: Store): P
   };
 }
 
+type Basics = Readonly<Pick<Parameters<typeof openclawJson>[0], "vendor" | "agents">> & { readonly port: number };
+
+function withFile(basics: Basics, { path, field }: NonNullable<Store["file"]>) {
+  return openclawJson({ ...basics, secretFile: path, apiKey: { source: "file", provider: "keys", id: field } });
+}
+
 /** The usual openclaw.json, with the key where `rotatectl resolve --install` says. */
-async function withResolve(stage: Stage, basics: { readonly vendor: string; readonly port: number; readonly agents: readonly string[] }) {
-  const apiKey = { source: "exec", provider: "rotated", id: NAME } as const;
-  const command = await installResolve(stage);
-  const secrets = { providers: { rotated: { source: "exec", command, passEnv: [], timeoutMs: 5000 } as const } };
-  return { ...openclawJson({ ...basics, secretFile: "", apiKey }), secrets };
+async function withResolve(stage: Stage, basics: Basics) {
+  const usual = openclawJson({ ...basics, secretFile: "", apiKey: { source: "exec", provider: "rotated", id: NAME } });
+  return { ...usual, secrets: { providers: { rotated: { source: "exec", command: await installResolve(stage) } } } };
 }
 
 /** Writes the program that gives consumers their key, as an operator does. */

@@ -13,7 +13,9 @@ import type { Vendor } from "./vendor.ts";
 export async function startOther(stage: Stage, type: ProviderName): Promise<Vendor> {
   const { FAKE_VENDORS } = await import("../test/fakes/index.ts");
   const definition: ProviderDefinition = await PROVIDERS[type]();
-  const fake = await stage.hold(showing(`starting ${definition.title}`, FAKE_VENDORS[type]()), (vendor) => vendor.close());
+  const starting = FAKE_VENDORS[type]();
+  const real = type === "any-llm";
+  const fake = await stage.hold(real ? showing("starting the any-llm gateway", starting) : starting, (vendor) => vendor.close());
   const [settings = {}] = Object.values(fake.variants);
   const { key, identifies } = await firstKey(fake, definition, settings, stage.signal);
   const door = await stage.hold(
@@ -23,7 +25,7 @@ export async function startOther(stage: Stage, type: ProviderName): Promise<Vend
   const { makeKey } = fake;
   return {
     type,
-    title: type === "any-llm" ? "a real any-llm gateway, in front of a stand-in for a vendor" : `a stand-in for ${definition.title}`,
+    title: `${real ? "a real any-llm gateway, and a stand-in behind it" : `a stand-in for ${definition.title}`}; it is asked by way of ${door.url}`,
     url: door.url,
     settings: {
       ...withReferences(settings, (name) => stage.secret(`vendor-${name}`, fake.secrets[name] ?? "")),

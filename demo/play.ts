@@ -30,7 +30,7 @@ export async function play(stage: Stage, options: Options): Promise<boolean> {
 
   // OpenClaw is given a directory of its own, the only one of /tmp that it sees.
   mkdirSync(stage.path("app"), { mode: 0o700 });
-  const store = await STORES[options.store].open(stage, vendor.key.secret);
+  const store = await STORES[options.store].open(stage, vendor);
   screen.fact("store", store.title);
   const consumer = await (options.openclaw ? openClaw : standIn)(stage, vendor, store);
   const rotated = await startDaemon(stage, vendor, store, consumer);

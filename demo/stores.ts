@@ -5,6 +5,7 @@ import { startOpenBao } from "../test/support/openbao.ts";
 import type { PeerName } from "./peers.ts";
 import { showing } from "./screen.ts";
 import type { Stage } from "./stage.ts";
+import type { Vendor } from "./vendor.ts";
 
 /** Where the key is kept, with the first one in it. */
 export interface Store {
@@ -14,18 +15,17 @@ export interface Store {
   readonly settings: object;
   readonly place: object;
   /** The file, if it is one: consumers read it themselves. From other stores they get the key by `rotatectl resolve`. */
-  readonly file?: string;
+  readonly file?: { readonly path: string; readonly field: string };
   /** The value that consumers get. */
   current(): Promise<string | undefined>;
 }
 
 interface Kind {
   readonly needs: readonly PeerName[];
-  open(stage: Stage, secret: string): Promise<Store>;
+  /** Puts the vendor's first key there, as an operator has. */
+  open(stage: Stage, vendor: Vendor): Promise<Store>;
 }
 
-/** Where OpenClaw looks for a key in a file. */
-export const FIELD = "/openai/apiKey";
 const NOTE = { note: "not of rotated, and left as it is" };
 
 export const STORES = {
@@ -36,23 +36,23 @@ export const STORES = {
 
 export type StoreName = keyof typeof STORES;
 
-async function file(stage: Stage, secret: string): Promise<Store> {
-  const path = stage.path("app/secrets.json");
-  writeFileSync(path, `${JSON.stringify({ openai: { apiKey: secret } }, undefined, 2)}\n`, { mode: 0o600 });
+async function file(stage: Stage, { type, key }: Vendor): Promise<Store> {
+  const [path, field] = [stage.path("app/secrets.json"), `/${type}/apiKey`];
+  writeFileSync(path, `${JSON.stringify({ [type]: { apiKey: key.secret } }, undefined, 2)}\n`, { mode: 0o600 });
   return {
-    title: `${path}, the field ${FIELD}`,
+    title: `${path}, the field ${field}`,
     settings: { type: "file" },
-    place: { path, field: FIELD },
-    file: path,
-    current: async () => (JSON.parse(readFileSync(path, "utf8")) as { openai: { apiKey: string } }).openai.apiKey,
+    place: { path, field },
+    file: { path, field },
+    current: async () => (JSON.parse(readFileSync(path, "utf8")) as Readonly<Record<string, { apiKey: string }>>)[type]?.apiKey,
   };
 }
 
 /** OpenBao, to which the daemon comes with a token of the policy that an operator is shown, and no other right. */
-async function vault(stage: Stage, secret: string): Promise<Store> {
+async function vault(stage: Stage, { key }: Vendor): Promise<Store> {
   const bao = await stage.hold(showing("starting OpenBao", startOpenBao()), (server) => server.close());
   const [path, field] = ["apps/openclaw", "apiKey"];
-  await bao.call("POST", `secret/data/${path}`, { data: { [field]: secret, ...NOTE } });
+  await bao.call("POST", `secret/data/${path}`, { data: { [field]: key.secret, ...NOTE } });
   await bao.call("PUT", "sys/policies/acl/rotated", {
     policy: readFileSync(new URL("../examples/vault-policy.hcl", import.meta.url), "utf8"),
   });
@@ -66,17 +66,18 @@ async function vault(stage: Stage, secret: string): Promise<Store> {
   };
 }
 
-async function aws(stage: Stage, secret: string): Promise<Store> {
+async function aws(stage: Stage, { key }: Vendor): Promise<Store> {
   const moto = await stage.hold(showing("starting moto", startMoto()), (server) => server.close());
   const strict = await stage.hold(startAwsStrict(moto.url), (proxy) => proxy.close());
   const { SecretsManager } = await import("@aws-sdk/client-secrets-manager");
-  const key = { accessKeyId: "AKIACANARY", secretAccessKey: "canary-of-aws" };
+  const credentials = { accessKeyId: "AKIACANARY0000000001", secretAccessKey: "canary-of-aws" };
   const region = "eu-central-1";
-  const direct = new SecretsManager({ region, endpoint: strict.url, maxAttempts: 1, credentials: key });
+  const direct = new SecretsManager({ region, endpoint: strict.url, maxAttempts: 1, credentials });
   stage.defer(() => direct.destroy());
   const [path, field] = ["prod/openclaw", "/apiKey"];
-  await direct.createSecret({ Name: path, SecretString: JSON.stringify({ apiKey: secret, ...NOTE }) });
-  const accessKey = JSON.stringify({ Version: 1, AccessKeyId: key.accessKeyId, SecretAccessKey: key.secretAccessKey });
+  await direct.createSecret({ Name: path, SecretString: JSON.stringify({ apiKey: key.secret, ...NOTE }) });
+  const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } = credentials;
+  const accessKey = JSON.stringify({ Version: 1, AccessKeyId, SecretAccessKey });
   return {
     title: `AWS Secrets Manager as moto plays it, made as strict as AWS, ${strict.url}, ${path}, the field ${field}`,
     settings: { type: "aws-secrets-manager", region, endpoint: strict.url, accessKey: stage.secret("aws-access-key", accessKey) },
