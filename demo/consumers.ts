@@ -1,12 +1,11 @@
-import { writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { installPeer } from "../scripts/peers.ts";
 import { type Load, startLoad } from "../test/support/load.ts";
 import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../test/support/openclaw.ts";
-import { screen, showing } from "./screen.ts";
+import { NAME, resolveSocket } from "./daemon.ts";
+import { showing } from "./screen.ts";
 import type { Stage } from "./stage.ts";
+import type { Store } from "./stores.ts";
 import { MODEL, type Vendor } from "./vendor.ts";
 
 /** The program that uses the key, and people who use that program. */
@@ -17,6 +16,8 @@ export interface Consumer {
   readonly use: object;
   /** It wants to be introduced with `rotatectl pair`. */
   readonly pairs: boolean;
+  /** Starts it, after the daemon: it may get its key from there. Answers what it is, for people. */
+  start(): Promise<string>;
   /** Users who ask without end, four at a time. */
   startLoad(): Load;
 }
@@ -24,52 +25,74 @@ export interface Consumer {
 const CLIENTS = 4;
 const STAND_IN = fileURLToPath(new URL("../test/fakes/stand-in-consumer.ts", import.meta.url));
 
-/** A small program that reads its key from the store, and again when it is told to. */
-export async function startStandIn(stage: Stage, vendor: Vendor, secretFile: string): Promise<Consumer> {
+/** A small program that reads its key from the file or asks rotated for it, and again when it is told to. */
+export async function standIn(stage: Stage, vendor: Vendor, { file }: Store): Promise<Consumer> {
   const socket = stage.path("app.sock");
-  const place = [
-    "--secret",
-    secretFile,
-    "--field",
-    "/openai/apiKey",
-    "--socket",
-    socket,
-    "--vendor",
-    new URL(vendor.url).origin,
-    "--model",
-    MODEL,
-  ];
-  const { ready } = await stage.start("app", [process.execPath, STAND_IN, "serve", ...place], {
-    says: "stdout",
-    ready: (line) => JSON.parse(line) as { port: number },
-  });
   const command = (action: string) => [process.execPath, STAND_IN, action, "--socket", socket];
-  screen.fact("consumer", "a small program that calls the vendor with that key, all the time");
+  let url = "";
   return {
     config: { type: "command", reload: command("reload"), validate: command("validate") },
     use: {},
     pairs: false,
-    startLoad: () => askWithoutEnd(`http://127.0.0.1:${ready.port}/`),
+    async start() {
+      const key =
+        file === undefined ? ["--program", await installResolve(stage), "--id", NAME] : ["--secret", file.path, "--field", file.field];
+      const place = ["--socket", socket, "--vendor", new URL(vendor.url).origin, "--model", MODEL];
+      const { ready } = await stage.start("app", [process.execPath, STAND_IN, "serve", ...key, ...place], {
+        says: "stdout",
+        ready: (line) => JSON.parse(line) as { port: number },
+      });
+      url = `http://127.0.0.1:${ready.port}/`;
+      return file === undefined
+        ? "a small program that gets its key by `rotatectl resolve`, and calls the vendor with it all the time"
+        : "a small program that calls the vendor with that key, all the time";
+    },
+    startLoad: () => askWithoutEnd(url),
   };
 }
 
 /** A real OpenClaw gateway with two agents, in a directory of its own. */
-export async function startOpenClaw(stage: Stage, vendor: Vendor, secretFile: string): Promise<Consumer> {
+export async function openClaw(stage: Stage, vendor: Vendor, { file }: Store): Promise<Consumer> {
   const agents = ["main", "helper"];
-  await showing("installing OpenClaw (once; 30 to 45 s when it is not in the cache yet)", installPeer("openclaw", stage.signal));
-  const config = openclawJson({ vendor: vendor.url, secretFile, port: await freePort(), agents });
-  const gateway = await makeRealGateway(config, dirname(secretFile));
-  stage.signal.throwIfAborted();
-  stage.defer(() => gateway.stop());
-  await showing("starting OpenClaw (10 to 25 s)", gateway.start());
-  writeFileSync(stage.path("gateway-token"), GATEWAY_TOKEN, { mode: 0o600 });
-  screen.fact("consumer", `a real OpenClaw gateway, ${gateway.url}, with the agents ${agents.join(" and ")}`);
+  const port = await freePort();
+  const address = { url: `ws://127.0.0.1:${port}`, http: `http://127.0.0.1:${port}` };
   return {
-    config: { type: "openclaw", url: gateway.url, token: { file: stage.path("gateway-token") } },
+    config: { type: "openclaw", url: address.url, token: stage.secret("gateway-token", GATEWAY_TOKEN) },
     use: { provider: "openai" },
     pairs: true,
-    startLoad: () => startLoad({ http: gateway.http, token: GATEWAY_TOKEN, agents, clients: CLIENTS, pauseMs: 50 }),
+    async start() {
+      const basics = { vendor: vendor.url, port, agents };
+      const config = file === undefined ? await withResolve(stage, basics) : withFile(basics, file);
+      const gateway = await makeRealGateway(config, stage.path("app"));
+      stage.signal.throwIfAborted();
+      stage.defer(() => gateway.stop());
+      await showing("starting OpenClaw (10 to 25 s)", gateway.start());
+      const way = file === undefined ? "; it gets its key by `rotatectl resolve`" : "";
+      return `a real OpenClaw gateway, ${address.url}, with the agents ${agents.join(" and ")}${way}`;
+    },
+    startLoad: () => startLoad({ http: address.http, token: GATEWAY_TOKEN, agents, clients: CLIENTS, pauseMs: 50 }),
   };
+}
+
+type Basics = Readonly<Pick<Parameters<typeof openclawJson>[0], "vendor" | "agents">> & { readonly port: number };
+
+function withFile(basics: Basics, { path, field }: NonNullable<Store["file"]>) {
+  return openclawJson({ ...basics, secretFile: path, apiKey: { source: "file", provider: "keys", id: field } });
+}
+
+/** The usual openclaw.json, with the key where `rotatectl resolve --install` says. */
+async function withResolve(stage: Stage, basics: Basics) {
+  const usual = openclawJson({ ...basics, secretFile: "", apiKey: { source: "exec", provider: "rotated", id: NAME } });
+  return { ...usual, secrets: { providers: { rotated: { source: "exec", command: await installResolve(stage) } } } };
+}
+
+/** Writes the program that gives consumers their key, as an operator does. */
+async function installResolve(stage: Stage): Promise<string> {
+  const path = stage.path("app/rotated-resolve");
+  const args = ["--socket", resolveSocket(stage), "resolve", "--install", path];
+  const { code, output } = await stage.run(["bin/rotatectl", ...args], { env: {}, capture: true });
+  if (code !== 0) throw new Error(`rotatectl resolve --install ended with exit code ${code}: ${output}`);
+  return path;
 }
 
 /** Clients that make one request after the other. */

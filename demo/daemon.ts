@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { stringify } from "yaml";
 import type { Consumer } from "./consumers.ts";
 import type { Stage } from "./stage.ts";
+import type { Store } from "./stores.ts";
 import type { Vendor } from "./vendor.ts";
 
 /** The one credential of the demo. */
@@ -14,13 +15,18 @@ export interface Rotated {
   readonly pid: number | undefined;
   readonly readyMs: number;
   /** Runs rotatectl as a person would; answers its exit code, and what it printed if that was to be captured. */
-  rotatectl(args: readonly string[], capture?: boolean): Promise<{ readonly code: number | null; readonly output: string }>;
+  rotatectl(args: readonly string[], options?: RunOptions): Promise<{ readonly code: number | null; readonly output: string }>;
 }
 
-export async function startDaemon(stage: Stage, vendor: Vendor, consumer: Consumer, secretFile: string): Promise<Rotated> {
+export interface RunOptions {
+  readonly capture?: boolean;
+  /** What is pasted. */
+  readonly input?: string;
+}
+
+export async function startDaemon(stage: Stage, vendor: Vendor, store: Store, consumer: Consumer): Promise<Rotated> {
   const config = stage.path("rotated.yaml");
-  writeFileSync(stage.path("openai-admin"), vendor.adminKey, { mode: 0o600 });
-  writeFileSync(config, stringify(configuration(stage, vendor, consumer, secretFile)));
+  writeFileSync(config, stringify(configuration(stage, vendor, store, consumer)));
   const { pid, ready: readyMs } = await stage.start("rotated", ["bin/rotated", "--config", config], {
     says: "stderr",
     ready: (line) => {
@@ -29,31 +35,23 @@ export async function startDaemon(stage: Stage, vendor: Vendor, consumer: Consum
     },
   });
   const env = { ROTATED_SOCKET: stage.path("control.sock") };
-  return { pid, readyMs, rotatectl: (args, capture = false) => stage.run(["bin/rotatectl", ...args], { env, capture }) };
+  return { pid, readyMs, rotatectl: (args, options) => stage.run(["bin/rotatectl", ...args], { env, ...options }) };
 }
 
-function configuration(stage: Stage, { url, project }: Vendor, { config, use }: Consumer, secretFile: string) {
+function configuration(stage: Stage, { type, settings }: Vendor, { file, settings: kept, place }: Store, { config, use }: Consumer) {
   return {
     stateDirectory: stage.path("state"),
     socket: stage.path("control.sock"),
-    providers: {
-      openai: {
-        type: "openai",
-        baseUrl: url,
-        project,
-        adminKey: { file: stage.path("openai-admin") },
-        listLag: "200ms",
-        lastUsedLag: "1s",
-        lastUsedPrecision: "1ms",
-      },
-    },
-    stores: { local: { type: "file" } },
+    resolveSocket: resolveSocket(stage),
+    providers: { [type]: { type, ...settings } },
+    stores: { kept },
     consumers: { app: config },
     credentials: {
       [NAME]: {
-        provider: "openai",
-        store: { use: "local", path: secretFile, field: "/openai/apiKey" },
+        provider: type,
+        store: { use: "kept", ...place },
         consumers: [{ use: "app", ...use }],
+        ...(file === undefined && { resolve: [{ user: process.getuid?.() ?? 0 }] }),
         every: "30d",
       },
     },
@@ -65,3 +63,6 @@ function configuration(stage: Stage, { url, project }: Vendor, { config, use }: 
     },
   };
 }
+
+/** In the directory of the consumer: it is the only one of /tmp that OpenClaw sees. */
+export const resolveSocket = (stage: Stage) => stage.path("app/resolve.sock");

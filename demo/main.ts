@@ -2,20 +2,12 @@
  * `npm run demo`: one key is replaced under load, and everything that is claimed is proven before your eyes.
  * Exit code 0 when it was, 1 when it was not, 2 when called wrongly, 130 after Ctrl-C. Nothing stays behind.
  */
-import { Command } from "commander";
+import { readOptions } from "./options.ts";
 import { play } from "./play.ts";
-import { screen } from "./screen.ts";
+import { Hinted, screen } from "./screen.ts";
 import { Stage } from "./stage.ts";
 
-const program = new Command("npm run demo --")
-  .description("Rotates one API key under live requests, without an account at any vendor.")
-  .option("--openclaw", "with a real OpenClaw gateway (835 MB in a cache, 30 to 45 s the first time)")
-  .option("--keep", "keep the directory with configuration, ledger and logs for a look")
-  .addHelpText("after", "\nExamples:\n  $ npm run demo\n  $ npm run demo -- --openclaw --keep")
-  .configureOutput({ outputError: (text) => screen.error(text.replace(/^error: /, "").trimEnd()) })
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-  .parse();
-const options = program.opts<{ openclaw?: true; keep?: true }>();
+const options = readOptions();
 
 const stopped = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopped.abort());
@@ -24,7 +16,7 @@ const startedAt = Date.now();
 const stage = new Stage(stopped.signal, options.keep === true);
 const end = Promise.withResolvers<never>();
 stopped.signal.addEventListener("abort", () => end.reject(stopped.signal.reason));
-const played = play(stage, { openclaw: options.openclaw === true });
+const played = play(stage, options);
 try {
   const proven = await Promise.race([played, end.promise, stage.broken]);
   process.exitCode = proven ? 0 : 1;
@@ -34,6 +26,7 @@ try {
   process.exitCode = stopped.signal.aborted ? 130 : 1;
   screen.gap();
   screen.error(stopped.signal.aborted ? "stopped; cleaning up" : error instanceof Error ? error.message : String(error));
+  if (error instanceof Hinted) screen.hint(error.hint);
 } finally {
   // Whatever the play was at ends now; only then is it sure that nothing new is begun.
   stopped.abort();

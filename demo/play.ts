@@ -1,11 +1,15 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Load } from "../test/support/load.ts";
-import { startOpenClaw, startStandIn } from "./consumers.ts";
-import { NAME, type Rotated, SHORTENED, startDaemon } from "./daemon.ts";
+import { openClaw, standIn } from "./consumers.ts";
+import { NAME, type Rotated, type RunOptions, SHORTENED, startDaemon } from "./daemon.ts";
+import type { Options } from "./options.ts";
+import { installPeers } from "./peers.ts";
 import { screen } from "./screen.ts";
 import type { Stage } from "./stage.ts";
-import { askWith, chatsByKey, startVendor, storedSecret, type Vendor } from "./vendor.ts";
+import { STORES } from "./stores.ts";
+import { askWith, type Vendor } from "./vendor.ts";
+import { neededBy, openVendor } from "./vendors.ts";
 
 /** So that there were requests before the rotation, and after it. */
 const QUIET_MS = 700;
@@ -13,24 +17,30 @@ const QUIET_MS = 700;
 const ENOUGH = 20;
 
 /** Rotates one key under load and shows what came of it. Whether everything was proven is the answer. */
-export async function play(stage: Stage, options: { readonly openclaw: boolean }): Promise<boolean> {
+export async function play(stage: Stage, options: Options): Promise<boolean> {
   screen.title("rotated replaces an API key while it is in use");
-  screen.text("No account is needed: the vendor is a stand-in for OpenAI on this machine. The rest is real.\n");
-  const vendor = await startVendor(stage);
-  screen.fact("vendor", `a stand-in with OpenAI's admin and inference API, ${vendor.url}`);
+  screen.text("No account is needed: all of it is on this machine, and but for the stand-ins that are named, it is real.\n");
+  await installPeers(stage, [
+    ...(options.openclaw ? (["openclaw"] as const) : []),
+    ...STORES[options.store].needs,
+    ...neededBy(options.vendor),
+  ]);
+  const vendor = await openVendor(stage, options.vendor);
+  screen.fact("vendor", vendor.title);
 
   // OpenClaw is given a directory of its own, the only one of /tmp that it sees.
-  mkdirSync(stage.path("app"));
-  const secretFile = stage.path("app/secrets.json");
-  writeFileSync(secretFile, `${JSON.stringify({ openai: { apiKey: vendor.key.secret } }, undefined, 2)}\n`, { mode: 0o600 });
-  const consumer = await (options.openclaw ? startOpenClaw : startStandIn)(stage, vendor, secretFile);
-  screen.fact("store", `${secretFile}, the field /openai/apiKey`);
-  const rotated = await startDaemon(stage, vendor, consumer, secretFile);
+  mkdirSync(stage.path("app"), { mode: 0o700 });
+  const store = await STORES[options.store].open(stage, vendor);
+  screen.fact("store", store.title);
+  const consumer = await (options.openclaw ? openClaw : standIn)(stage, vendor, store);
+  const rotated = await startDaemon(stage, vendor, store, consumer);
   screen.fact("daemon", `rotated, process ${rotated.pid}, ready after ${rotated.readyMs} ms`);
+  screen.fact("consumer", await consumer.start());
   screen.fact("shortened", SHORTENED);
 
   if (consumer.pairs) await must(rotated, ["pair", "app"]);
-  await must(rotated, ["adopt", NAME]);
+  await must(rotated, ["adopt", NAME, ...(vendor.identifies ? [] : ["--key-id", vendor.key.id])]);
+  if (vendor.makeByHand) await bring(rotated, await vendor.makeByHand());
 
   const load = consumer.startLoad();
   stage.defer(() => load.stop());
@@ -47,30 +57,38 @@ export async function play(stage: Stage, options: { readonly openclaw: boolean }
   screen.gap();
   return [
     rotation.code === 0,
-    ...(await proveServed(stage, vendor, load, afterwards)),
-    ...(await proveDead(stage, vendor, storedSecret(secretFile))),
+    ...(await proveServed(vendor, load, afterwards)),
+    ...(await proveDead(stage, vendor, await store.current())),
     await proveRecorded(rotated, vendor),
   ].every((holds) => holds);
 }
 
+/** What vendors answer to a key that they do not know. */
+const REFUSED = [400, 401, 403];
+
 /** Runs rotatectl before the eyes of the reader. */
-async function shown(rotated: Rotated, args: readonly string[]): Promise<{ readonly code: number | null }> {
+async function shown(rotated: Rotated, args: readonly string[], options?: RunOptions): Promise<{ readonly code: number | null }> {
   screen.command(["rotatectl", ...args].join(" "));
-  return rotated.rotatectl(args);
+  return rotated.rotatectl(args, options);
 }
 
-async function must(rotated: Rotated, args: readonly string[]): Promise<void> {
-  const { code } = await shown(rotated, args);
+async function must(rotated: Rotated, args: readonly string[], options?: RunOptions): Promise<void> {
+  const { code } = await shown(rotated, args, options);
   if (code !== 0) throw new Error(`rotatectl ${args.join(" ")} ended with exit code ${code}`);
 }
 
-async function proveServed(stage: Stage, vendor: Vendor, load: Load, afterwards: number): Promise<readonly boolean[]> {
+/** What a person does beforehand, whose vendor has no call that makes a key. */
+async function bring(rotated: Rotated, secret: string): Promise<void> {
+  screen.gap();
+  screen.text("This vendor has no call that makes a key: a person has made one in its console, and pastes it.");
+  await must(rotated, ["intake", NAME], { input: secret });
+}
+
+async function proveServed(vendor: Vendor, load: Load, afterwards: number): Promise<readonly boolean[]> {
   const enough = load.served >= ENOUGH && afterwards > 0;
   const why = load.failures.length === 0 ? "" : `: ${[...new Set(load.failures)].join(", ")}`;
   screen.proof(load.failed === 0 && enough, "requests", `${load.served} served, ${load.failed} failed${why}`);
-  const byKey = await chatsByKey(vendor, stage.signal);
-  const old = byKey.get(vendor.key.id) ?? 0;
-  const others = [...byKey.values()].reduce((sum, count) => sum + count, 0) - old;
+  const { old, others } = await vendor.served();
   screen.proof(
     old > 0 && others > 0,
     "vendor",
@@ -80,9 +98,9 @@ async function proveServed(stage: Stage, vendor: Vendor, load: Load, afterwards:
 }
 
 /** One request with the old key and one with the new key, as anybody could make them. */
-async function proveDead(stage: Stage, vendor: Vendor, secret: string): Promise<readonly boolean[]> {
+async function proveDead(stage: Stage, vendor: Vendor, secret = ""): Promise<readonly boolean[]> {
   const before = await askWith(vendor, vendor.key.secret, stage.signal);
-  const dead = before.status === 401 && before.code === "invalid_api_key";
+  const dead = vendor.type === "openai" ? before.status === 401 && before.code === "invalid_api_key" : REFUSED.includes(before.status);
   screen.proof(dead, "old key", `a request with ${vendor.key.id} is answered ${before.status}${before.code ? ` ${before.code}` : ""}`);
   const now = await askWith(vendor, secret, stage.signal);
   const serves = now.status === 200 && secret !== vendor.key.secret;
@@ -92,7 +110,7 @@ async function proveDead(stage: Stage, vendor: Vendor, secret: string): Promise<
 
 /** The line of the history that says so, too. */
 async function proveRecorded(rotated: Rotated, vendor: Vendor): Promise<boolean> {
-  const { output } = await rotated.rotatectl(["history", NAME], true);
+  const { output } = await rotated.rotatectl(["history", NAME], { capture: true });
   const line = output.split("\n").find((text) => text.includes(`${vendor.key.id} proven dead`));
   screen.proof(line !== undefined, "history", line?.replace(/ {2,}/g, "  ") ?? "does not say that the old key is dead");
   return line !== undefined;

@@ -19,8 +19,19 @@ export const screen = {
   proof: (holds: boolean, name: string, text: string) =>
     print(`${holds ? paint("green", "✔") : paint("red", "✖")} ${paint("dim", name.padEnd(WIDTH))}${text}`),
   error: (text: string) => process.stderr.write(`${styleText("red", "demo: error:", { stream: process.stderr })} ${text}\n`),
+  hint: (text: string) => process.stderr.write(`${styleText("cyan", "demo: hint:", { stream: process.stderr })} ${text}\n`),
   verdict: (holds: boolean, text: string) => print(`\n${paint(["bold", holds ? "green" : "red"], text)}`),
 };
+
+/** What went wrong, and what a person can do about it. */
+export class Hinted extends Error {
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
 
 /** Shows that something takes its time: a spinner on a terminal, else one line. */
 export async function showing<T>(text: string, work: Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,7 +28,7 @@ interface Program<T> {
  * it, or once `signal` is aborted, nothing more is started.
  */
 export class Stage {
-  readonly directory = mkdtempSync(join(tmpdir(), "rotated-demo-"));
+  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), "rotated-demo-")));
   readonly signal: AbortSignal;
   /** Rejects when a program that should have stayed has ended. */
   readonly broken: Promise<never>;
@@ -45,6 +45,22 @@ export class Stage {
 
   path(name: string): string {
     return join(this.directory, name);
+  }
+
+  /** Writes a file that nobody else may read; answers the reference to it. */
+  secret(name: string, value: string): { readonly file: string } {
+    const file = this.path(name);
+    writeFileSync(file, value, { mode: 0o600 });
+    return { file };
+  }
+
+  /** Waits for what is being opened, and closes it when the demo ends, also where that was meanwhile. */
+  async hold<T>(opening: Promise<T>, close: (opened: T) => void | Promise<void>): Promise<T> {
+    const opened = await opening;
+    if (this.signal.aborted) await close(opened);
+    this.signal.throwIfAborted();
+    this.defer(() => close(opened));
+    return opened;
   }
 
   /** What must be undone when the demo ends. What was begun last is undone first. */
@@ -80,13 +96,18 @@ export class Stage {
   /** Runs a program of this tree to its end, or to the limit. What it prints goes where the demo prints, unless it is to be given back. */
   async run(
     command: readonly [string, ...string[]],
-    options: { readonly env: Readonly<Record<string, string>>; readonly capture?: boolean },
+    options: { readonly env: Readonly<Record<string, string>>; readonly capture?: boolean; readonly input?: string },
   ): Promise<{ readonly code: number | null; readonly output: string }> {
-    const child = this.#spawn(command, ["ignore", options.capture ? "pipe" : "inherit", "inherit"], { ...process.env, ...options.env });
+    const out = options.capture ? "pipe" : "inherit";
+    const env = { ...process.env, ...options.env };
+    const child = this.#spawn(command, [options.input === undefined ? "ignore" : "pipe", out, out], env);
+    child.stdin?.end(options.input);
     let output = "";
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+    }
     const timer = setTimeout(() => child.kill("SIGKILL"), RUN_LIMIT_MS);
     const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
     clearTimeout(timer);

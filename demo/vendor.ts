@@ -1,13 +1,21 @@
-import { readFileSync } from "node:fs";
-import type { Stage } from "./stage.ts";
+import type { ProviderName } from "../providers/index.ts";
 
-/** The stand-in for OpenAI, as a process of its own. */
+/** The vendor whose key is replaced, on this machine. */
 export interface Vendor {
+  readonly type: ProviderName;
+  /** What it is, for people. */
+  readonly title: string;
+  /** Where a consumer sends chats in OpenAI's shape; with `/v1`. */
   readonly url: string;
-  readonly control: string;
-  readonly project: string;
-  readonly adminKey: string;
+  /** What stands under the provider in the configuration. */
+  readonly settings: object;
   readonly key: { readonly id: string; readonly secret: string };
+  /** Whether the vendor tells by a secret which key it is; else a person says so. */
+  readonly identifies: boolean;
+  /** Where the vendor has no call that makes a key: what a person brings who made one. */
+  readonly makeByHand?: () => Promise<string>;
+  /** How many chats it served, with the old key and with others. */
+  served(): Promise<{ readonly old: number; readonly others: number }>;
 }
 
 /** What the vendor answered to one request. */
@@ -16,23 +24,14 @@ interface Answer {
   readonly code: string | undefined;
 }
 
-/** A model that the stand-in has. */
+/** A model that every stand-in has, or is asked for in its own words. */
 export const MODEL = "fake-1";
 /** As long as a short answer of a model takes on a good day. */
-const PACE = { firstMs: 25, chunkMs: 10, chunks: 3 };
-
-export async function startVendor(stage: Stage): Promise<Vendor> {
-  const { ready: vendor } = await stage.start("vendor", [process.execPath, "test/fakes/openai-main.ts", "--project", "proj_demo"], {
-    says: "stdout",
-    ready: (line) => JSON.parse(line) as Vendor,
-  });
-  await fetch(`${vendor.control}/set`, { method: "POST", body: JSON.stringify({ pace: PACE }), signal: stage.signal });
-  return vendor;
-}
+export const PACE = { firstMs: 25, chunkMs: 10, chunks: 3 };
 
 /** A real request with a key, past everything that was rotated. */
-export async function askWith(vendor: Vendor, secret: string, signal: AbortSignal): Promise<Answer> {
-  const response = await fetch(`${vendor.url}/chat/completions`, {
+export async function askWith({ url }: Vendor, secret: string, signal: AbortSignal): Promise<Answer> {
+  const response = await fetch(`${url}/chat/completions`, {
     method: "POST",
     headers: { authorization: `Bearer ${secret}`, "content-type": "application/json", connection: "close" },
     body: JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "ping" }] }),
@@ -40,16 +39,4 @@ export async function askWith(vendor: Vendor, secret: string, signal: AbortSigna
   });
   const { error } = (await response.json()) as { error?: { code?: string } };
   return { status: response.status, code: error?.code };
-}
-
-/** How many chats the vendor served, by the key that signed them. */
-export async function chatsByKey(vendor: Vendor, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-  const log = (await (await fetch(`${vendor.control}/log`, { signal })).json()) as { path: string; keyId: string; status: number | null }[];
-  const served = log.filter(({ path, status }) => path.endsWith("/chat/completions") && status === 200);
-  return new Map([...Map.groupBy(served, ({ keyId }) => keyId)].map(([keyId, chats]) => [keyId, chats.length]));
-}
-
-/** The value that the store holds now. */
-export function storedSecret(path: string): string {
-  return (JSON.parse(readFileSync(path, "utf8")) as { openai: { apiKey: string } }).openai.apiKey;
 }

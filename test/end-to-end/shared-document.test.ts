@@ -4,14 +4,14 @@ import { GATEWAY_TOKEN } from "../support/openclaw.ts";
 import { AGENTS, SharedHost } from "./shared-host.ts";
 
 // Two real gateways take up to a minute to start on a busy machine, and each first request through one some seconds more.
-describe("two real OpenClaw gateways under load", { timeout: 300_000 }, () => {
+describe("two real OpenClaw gateways under load", { timeout: 600_000 }, () => {
   let real: SharedHost;
   let users: readonly Load[];
   beforeAll(async () => {
     real = await SharedHost.start();
     const agents = [Object.values(AGENTS), ["main"]];
     users = real.gateways.map(({ http }, index) =>
-      startLoad({ http, token: GATEWAY_TOKEN, agents: agents[index] ?? [], clients: 2 - index, pauseMs: 1000 }),
+      startLoad({ http, token: GATEWAY_TOKEN, agents: agents[index] ?? [], clients: 2 - index, pauseMs: 2000 }),
     );
   }, 240_000);
   afterAll(async () => {
@@ -21,7 +21,7 @@ describe("two real OpenClaw gateways under load", { timeout: 300_000 }, () => {
 
   test("two keys in one JSON file are rotated at the same time, and neither brings the other's old value back", async () => {
     const ids = await Promise.all([real.rotate("main"), real.rotate("second")]);
-    const [main, second] = await Promise.all(ids.map((id) => real.host.settled(id, 280_000)));
+    const [main, second] = await Promise.all(ids.map((id) => real.host.settled(id, 560_000)));
     expect([main?.outcome, second?.outcome], JSON.stringify([main, second])).toEqual(["done", "done"]);
     expect(users.map(({ failures }) => failures)).toEqual([[], []]);
     for (const { served } of users) expect(served).toBeGreaterThan(5);
@@ -48,7 +48,7 @@ describe("two real OpenClaw gateways under load", { timeout: 300_000 }, () => {
       const answers = await Promise.all(real.gateways.map(({ http }) => chat(http)));
       asked = { at, answers };
     };
-    const rotation = await real.host.settled(await real.rotate("main"), 280_000);
+    const rotation = await real.host.settled(await real.rotate("main"), 560_000);
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.map(({ failures }) => failures)).toEqual([[], []]);
 

@@ -1,7 +1,9 @@
 /**
- * A small program that calls an LLM vendor with a key that it reads from a file, as a stand-in for a real consumer:
+ * A small program that calls an LLM vendor with a key that it reads from a file, or asks a program for as OpenClaw asks an
+ * exec provider, as a stand-in for a real consumer:
  *
- *   node stand-in-consumer.ts serve --secret FILE [--field POINTER] | --variable NAME --socket PATH --vendor URL [--model NAME]
+ *   node stand-in-consumer.ts serve KEY --socket PATH --vendor URL [--model NAME]
+ *     KEY is --secret FILE [--field POINTER] | --program FILE --id NAME | --variable NAME
  *   node stand-in-consumer.ts reload --socket PATH       } what the consumer `command` runs:
  *   node stand-in-consumer.ts validate --socket PATH     } JSON on stdin, see adapters/consumers/command.ts
  *
@@ -9,6 +11,7 @@
  * failed) and `GET /stats` counts them: `{"served": N, "failed": N}`. The key is read at start and at a reload, and never else;
  * one in the environment stays what it was at the start.
  */
+import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
@@ -20,6 +23,8 @@ const { positionals, values } = parseArgs({
   options: {
     secret: { type: "string", default: "" },
     field: { type: "string", default: "" },
+    program: { type: "string", default: "" },
+    id: { type: "string", default: "" },
     variable: { type: "string", default: "" },
     socket: { type: "string", default: "" },
     vendor: { type: "string", default: "" },
@@ -28,12 +33,12 @@ const { positionals, values } = parseArgs({
 });
 
 const [mode] = positionals;
-if (mode === "serve") serve();
+if (mode === "serve") await serve();
 else if (mode === "reload" || mode === "validate") await ask(mode);
 else throw new Error("usage: stand-in-consumer.ts serve|reload|validate OPTIONS");
 
-function serve(): void {
-  let key = readKey();
+async function serve(): Promise<void> {
+  let key = await readKey();
   const stats = { served: 0, failed: 0 };
 
   const open: Routes = {
@@ -46,7 +51,7 @@ function serve(): void {
   };
   const control: Routes = {
     "POST /reload": async (_, response) => {
-      key = readKey();
+      key = await readKey();
       send(response, 200, { ok: true });
     },
     "POST /validate": async (incoming, response) => {
@@ -84,7 +89,8 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
-function readKey(): string {
+async function readKey(): Promise<string> {
+  if (values.program !== "") return resolveKey();
   if (values.variable !== "") return process.env[values.variable] ?? "";
   const content = readFileSync(values.secret, "utf8");
   if (values.field === "") return content.trimEnd();
@@ -93,6 +99,16 @@ function readKey(): string {
     .slice(1)
     .reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], JSON.parse(content));
   if (typeof found !== "string") throw new Error(`no string at ${values.field}`);
+  return found;
+}
+
+/** Asks for one value, in the protocol of OpenClaw's exec providers. */
+async function resolveKey(): Promise<string> {
+  const { stdin, stdout } = spawn(values.program, { stdio: ["pipe", "pipe", "inherit"] });
+  stdin.end(JSON.stringify({ protocolVersion: 1, ids: [values.id] }));
+  const reply = (await json(stdout)) as { values: Readonly<Record<string, string>> };
+  const found = reply.values[values.id];
+  if (found === undefined) throw new Error(`${values.program} gave nothing for ${values.id}`);
   return found;
 }
 

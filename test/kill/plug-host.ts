@@ -10,6 +10,7 @@ import { openClient } from "../../src/cli/client.ts";
 import type { Provider, ProviderDefinition } from "../../src/contract/provider.ts";
 import type { FakeVendor } from "../fakes/index.ts";
 import { Host, QUICK_TIMING } from "../support/host.ts";
+import { withReferences } from "../support/references.ts";
 import { type TestWorld, testWorld } from "../support/world.ts";
 import { type Passage, type Phase, throughPassages } from "./passage.ts";
 import { PLUG_STORES, type PlugStore, type PlugStoreName } from "./plug-stores.ts";
@@ -87,7 +88,10 @@ export class PlugHost {
     await this.#listen();
 
     const [providers, stores] = await Promise.all([
-      this.#watch(watched.includes("provider"), withFiles(this.host, variant ?? {})),
+      this.#watch(
+        watched.includes("provider"),
+        withReferences(variant ?? {}, (name) => Host.credential(this.host, name)),
+      ),
       this.#watch(watched.includes("store"), kept.settings),
     ]);
     const lastUsed = this.#definition.lastUsed === undefined ? {} : { lastUsedLag: "40ms", lastUsedPrecision: "1ms" };
@@ -235,14 +239,4 @@ export class PlugHost {
     await this.host.remove();
     for (const close of this.#close) await close();
   }
-}
-
-/** `{ credential: NAME }` as a file of the host: there is no service manager here. */
-function withFiles(host: Host, settings: object): Readonly<Record<string, unknown>> {
-  const inFiles = (value: unknown): unknown => {
-    if (typeof value !== "object" || value === null) return value;
-    if ("credential" in value && typeof value.credential === "string") return Host.credential(host, value.credential);
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, inFiles(inner)]));
-  };
-  return inFiles(settings) as Readonly<Record<string, unknown>>;
 }

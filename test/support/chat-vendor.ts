@@ -55,6 +55,11 @@ async function serve(vendor: ChatVendor, request: IncomingMessage, response: Ser
   };
   if (vendor.outage !== undefined) return refuse(vendor.outage, { message: "made to fail", type: "server_error" });
   if (!vendor.accepted.has(key)) return refuse(401, { message: vendor.refusal, type: "invalid_request_error", code: "invalid_api_key" });
+  sendChat(response, asked);
+}
+
+/** Answers a chat that was asked for with the body `asked`: as a stream unless it says otherwise. */
+export function sendChat(response: ServerResponse, asked: string): void {
   if (asked !== "" && (JSON.parse(asked) as { stream?: boolean }).stream !== true) {
     const choices = [{ index: 0, message: { role: "assistant", content: "pong" }, finish_reason: "stop" }];
     const whole = { id: "x", object: "chat.completion", created: 1, model: "fake-1", choices, usage: USAGE };

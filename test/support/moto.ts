@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -12,15 +13,21 @@ from moto.server import main
 main(sys.argv[1:])
 `;
 
-let running: Promise<string> | undefined;
+let running: Promise<Moto> | undefined;
 
-/** The address of this process's moto, started at the first call. */
-export function moto(): Promise<string> {
-  running ??= start();
-  return running;
+export interface Moto {
+  readonly url: string;
+  close(): Promise<void>;
 }
 
-async function start(): Promise<string> {
+/** The address of this process's moto, started at the first call. It keeps no process from ending. */
+export async function moto(): Promise<string> {
+  running ??= startMoto();
+  return (await running).url;
+}
+
+/** Starts a moto, which forgets everything when it ends. */
+export async function startMoto(): Promise<Moto> {
   const folder = await installPeer("moto");
   const port = await freePort();
   const args = ["-c", MAIN, "-H", "127.0.0.1", "-p", String(port)];
@@ -33,10 +40,18 @@ async function start(): Promise<string> {
       (reply) => reply.ok,
       () => false,
     );
-    if (ready) return url;
+    if (ready) return { url, close };
     await wait(50);
   }
   throw new Error(`moto ended with ${child.exitCode}`);
+
+  async function close(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.ref();
+    const ended = once(child, "exit");
+    child.stdin.end();
+    await ended;
+  }
 }
 
 async function freePort(): Promise<number> {
