@@ -13,8 +13,8 @@ import type { MirrorFixture, OpenMirror } from "./mirror-fixture.ts";
 import type { Cell } from "./store-fixture.ts";
 
 const ENTRIES = {
-  first: { name: "OPENAI_API_KEY", reference: "models.providers.openai.apiKey" },
-  second: { name: "SECOND_API_KEY", reference: "models.providers.second.apiKey" },
+  first: { name: "OPENAI_API_KEY", provider: "openai", reference: "models.providers.openai.apiKey" },
+  second: { name: "SECOND_API_KEY", provider: "second", reference: "models.providers.second.apiKey" },
 } as const satisfies Record<Cell, object>;
 const { signal } = new AbortController();
 
@@ -56,11 +56,10 @@ export async function startRealMirror(): Promise<{ fixture: MirrorFixture; stop(
 async function open(url: string, close: () => Promise<void>): Promise<OpenMirror> {
   const world = await testWorld({ secrets: { gateway: GATEWAY_TOKEN } });
   const settings = openclaw.settings.parse({ url, token: { credential: "gateway" } });
-  const use = openclaw.use.parse({ provider: "openai" });
+  const use = (cell: Cell) => openclaw.use.parse({ provider: ENTRIES[cell].provider });
   for (const consumer of ["gateway", "stranger"]) {
-    await openclaw.connect(settings, use, { credential: "prod", consumer }, world).pair?.(signal);
+    await openclaw.connect(settings, use("first"), { credential: "prod", consumer }, world).pair?.(signal);
   }
-  const consumer = { name: "gateway", settings, use };
   const asStranger = async <T>(work: (gateway: Gateway) => Promise<T>): Promise<T> => {
     using gateway = await openGateway({ name: "stranger", settings, world }, signal);
     return await work(gateway);
@@ -75,7 +74,7 @@ async function open(url: string, close: () => Promise<void>): Promise<OpenMirror
       openclawSecrets.mirror(
         openclawSecrets.settings.parse({ consumer: "gateway" }),
         openclawSecrets.place.parse({ path: ENTRIES[cell].name }),
-        { credential: "prod", consumer },
+        { credential: "prod", consumer: { name: "gateway", settings, use: use(cell) } },
         world,
       ),
     seen: (cell) => asStranger((gateway) => seen(gateway, cell)),

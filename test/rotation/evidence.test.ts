@@ -93,17 +93,20 @@ describe.concurrent("a reload that keeps the old value never reaches the revoke"
     withHost({}, async (host) => {
       host.startLoad();
       // Somebody else's reload reads the file before our write, and is not over when ours comes.
+      const older = Promise.withResolvers<void>();
       host.vendor.onRequest = ({ method, path }, phase) => {
         if (method !== "GET" || path !== "/v1/models" || phase !== "handled") return;
         host.vendor.onRequest = undefined;
-        host.gateway.secrets.settleMs = 4000;
+        host.gateway.secrets.held = older.promise;
         void host.gateway.secrets.reload();
       };
       let reloads = 0;
       host.gateway.onRequest = (name, phase) => {
         if (name !== "secrets.reload" || phase !== "before") return;
         reloads += 1;
-        host.gateway.secrets.settleMs = 0;
+        host.gateway.secrets.held = undefined;
+        // Once it has joined.
+        setTimeout(older.resolve, 50);
       };
       const { id } = await host.rotate();
       const rotation = await ended(host, id);

@@ -58,7 +58,7 @@ describe.concurrent("create", () => {
       expect(rotation.outcome).toBe("done");
       const calls = adminCalls(host, "POST").map(({ at }) => at);
       expect(calls).toHaveLength(times + 1);
-      for (const [index, at] of calls.entries()) if (index > 0) expect(at - (calls[index - 1] ?? 0)).toBeGreaterThanOrEqual(1000);
+      for (const [index, at] of calls.entries()) if (index > 0) expect(at - (calls[index - 1] ?? 0)).toBeGreaterThanOrEqual(900);
       expect(await events(host, "intentMade")).toHaveLength(times + 1);
       await expectPromisesHold(host, rotation, "made");
     }),
@@ -93,7 +93,8 @@ describe.concurrent("revoke", () => {
         expect(rotation.outcome).toBe("done");
         const calls = adminCalls(host, "DELETE").map(({ at }) => at);
         expect(calls.length).toBe(times + 1);
-        const apart = fault.do === "rateLimit" ? 1000 : 2 * CALL_MS;
+        // The time counts from the announcement, and a busy machine may take a while until the request arrives.
+        const apart = fault.do === "rateLimit" ? 900 : 1.5 * CALL_MS;
         for (const [index, at] of calls.entries()) if (index > 0) expect(at - (calls[index - 1] ?? 0)).toBeGreaterThanOrEqual(apart);
         await expectPromisesHold(host, rotation, "made");
       }),

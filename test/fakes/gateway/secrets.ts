@@ -31,6 +31,8 @@ export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string,
   const secrets = {
     /** How long a reload takes after it has read the sources: in that time a second one joins it. */
     settleMs: 0,
+    /** A reload that has read the sources is not over before this: until then a second one joins it. */
+    held: undefined as Promise<void> | undefined,
     active: (path: string) => active.get(path),
     degraded: () => degraded,
     paths: () => references.map(({ path }) => path),
@@ -80,6 +82,7 @@ export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string,
         log(`[SECRETS_DEGRADED] ${path}: ${error.message}`);
       }
     }
+    await secrets.held;
     if (secrets.settleMs > 0) await new Promise((resolve) => setTimeout(resolve, secrets.settleMs));
     active = next;
     degraded = failed;
