@@ -84,7 +84,7 @@ export function testMirrors(fixtures: readonly MirrorFixture[]): void {
       expect([await opened.seen("first"), await opened.seen("second")]).toEqual(["sk-canary-5-first", "sk-canary-5-second"]);
     });
 
-    it.runIf(!uncounted).each(["before", "after"] as const)(
+    it.each(uncounted ? [] : (["before", "after"] as const))(
       "holds the old or the new value after a crash at any operation (%s it), and the next try leaves nothing behind",
       async (when) => {
         await write(one);
