@@ -7,6 +7,7 @@ const HEAVY = [
   "test/systemd/**/*.test.ts",
   "test/end-to-end/**/*.test.ts",
   "test/contract/consumer.test.ts",
+  "test/contract/mirror-real.test.ts",
   "test/adapters/openclaw-real.test.ts",
   "test/demo.test.ts",
 ];

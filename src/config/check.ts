@@ -4,6 +4,7 @@ import type { Document, Path } from "./document.ts";
 import type { Problem } from "./error.ts";
 import { pathText } from "./explain.ts";
 import type { fileSchema, Plugs } from "./schema.ts";
+import { listNames, makeSuggest } from "./suggest.ts";
 import { longestGapMs } from "./time.ts";
 
 export type Parsed = z.output<ReturnType<typeof fileSchema>>;
@@ -26,6 +27,8 @@ export function check(parts: Parts, document: Document, plugs: Plugs): Checked {
       ...(parts.network.allowHttp ? [] : plain.map(({ path }) => tell(document, path, ...PLAIN_HTTP))),
       ...sharedCells(parts, document, plugs),
       ...wrongRoles(parts, document, plugs),
+      ...wrongConsumers(parts, document, plugs),
+      ...unusedConsumers(parts, document, plugs),
       ...shortLives(parts, document, plugs),
     ],
     warnings: [...secretsInEnvironment(document), ...hasty(parts, document)],
@@ -67,6 +70,50 @@ function wrongRoles({ stores, credentials }: Parts, document: Document, plugs: P
         ? ["this kind of store can only be a mirror", "name it under mirrors, and another one as the store"]
         : ["this kind of store cannot be a mirror", "take it out of mirrors"];
     return [tell(document, path, message, hint)];
+  });
+}
+
+/** Some plugs go through a consumer of the file: there must be one of that name, and of the type that they speak to. */
+function wrongConsumers(parts: Parts, document: Document, plugs: Plugs): readonly Problem[] {
+  const { consumers } = (document.value ?? {}) as { readonly consumers?: Readonly<Record<string, { readonly type?: unknown } | null>> };
+  const types = new Map(Object.entries(consumers ?? {}).map(([name, entry]) => [name, entry?.type]));
+  const suggest = makeSuggest();
+  return (["providers", "stores"] as const).flatMap((section) =>
+    Object.entries(parts[section]).flatMap(([name, { type, ...settings }]) => {
+      const { through } = plugs[section][type] ?? {};
+      if (through === undefined) return [];
+      const wanted = String(settings[through.setting]);
+      if (types.get(wanted) === through.type) return [];
+      const candidates = [...types.keys()].filter((candidate) => types.get(candidate) === through.type);
+      const near = suggest(wanted, candidates);
+      const message = types.has(wanted)
+        ? `consumer "${wanted}" is not of type ${through.type}`
+        : `no consumer ${near === undefined ? "of this name" : `"${wanted}"`}`;
+      const known =
+        candidates.length === 0
+          ? `there is none of type ${through.type}: add one under consumers`
+          : `consumers of type ${through.type}: ${listNames(candidates)}`;
+      return [tell(document, [section, name, through.setting], message, near === undefined ? known : `did you mean "${near}"?`)];
+    }),
+  );
+}
+
+/** What is only reached through a consumer is only seen through it: the credential must use it. */
+function unusedConsumers({ providers, stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
+  const places = placesOf(credentials).map(({ name, path, used, role }) => {
+    const { type = "", ...settings } = stores[used.use] ?? {};
+    return { name, path, what: role === "mirror" ? "mirror" : "store", through: plugs.stores[type]?.through, settings };
+  });
+  const issuers = Object.entries(credentials).map(([name, { provider }]) => {
+    const { type = "", ...settings } = providers[provider] ?? {};
+    const path: Path = ["credentials", name, "provider"];
+    return { name, path, what: "provider", through: plugs.providers[type]?.through, settings };
+  });
+  return [...places, ...issuers].flatMap(({ name, path, what, through, settings }) => {
+    const wanted = through === undefined ? undefined : settings[through.setting as keyof typeof settings];
+    if (wanted === undefined || credentials[name]?.consumers.some(({ use }) => use === wanted)) return [];
+    const message = `this ${what} goes through consumer "${wanted}", which the credential does not use`;
+    return [tell(document, path, message, `add it to the consumers of ${name}: { use: ${wanted}, … }`)];
   });
 }
 

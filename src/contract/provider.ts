@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Supply } from "../model.ts";
 import type { Finding } from "./finding.ts";
 import type { Secret } from "./secret.ts";
+import type { Through, ThroughConsumer } from "./through.ts";
 import type { World } from "./world.ts";
 
 /** A key as the vendor lists it; it never carries the secret value. */
@@ -54,6 +55,9 @@ export interface Provider {
    */
   create?(request: CreateRequest, signal: AbortSignal): Promise<CreatedKey>;
 
+  /** How many refusals make a key dead, where who asks in vain too often is shut out; `timing.confirm.times` where it is left out. */
+  readonly refusalsToDead?: number;
+
   /** Every live key of the account, ours or not, through all pages. */
   list(signal: AbortSignal): Promise<readonly VendorKey[]>;
 
@@ -105,9 +109,12 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   intake?(settings: z.output<Settings>): { readonly url: string; readonly steps: readonly string[] };
   /** Strict: an unknown setting is an error, and the descriptions are the docs. */
   readonly settings: Settings;
+  /** Where the vendor is a consumer of the configuration itself, whose own secret this is. */
+  readonly through?: Through;
   /** What each call of a rotation does at this vendor, for `rotatectl plan`. One clause each. */
   describe(settings: z.output<Settings>): Description;
-  connect(settings: z.output<Settings>, world: World): Provider;
+  /** `consumer`: the one of `through`. */
+  connect(settings: z.output<Settings>, world: World, consumer?: ThroughConsumer): Provider;
 }
 
 /** What a rotation does at a vendor, in clauses for people, and how long its keys live. */
@@ -117,11 +124,13 @@ export interface Description {
   /** What revoke leaves behind or lets somebody undo, where that is not nothing. */
   readonly afterRevoke?: string;
   readonly keyLifetimeMs?: number;
+  /** What else people should know or do, for `rotatectl plan`. One clause each. */
+  readonly notes?: readonly string[];
 }
 
 /** A definition whose client is known to have more than the contract demands of every vendor. */
 type Defined<Settings extends z.ZodObject, Connected extends Provider> = Omit<ProviderDefinition<Settings>, "connect"> & {
-  connect(settings: z.output<Settings>, world: World): Connected;
+  connect(settings: z.output<Settings>, world: World, consumer?: ThroughConsumer): Connected;
 };
 
 /** Ties a definition's settings and its client together for the compiler. */

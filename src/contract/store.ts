@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Secret } from "./secret.ts";
+import type { Through, ThroughConsumer } from "./through.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -53,6 +54,8 @@ export interface StoreDefinition<Settings extends z.ZodObject = z.ZodObject, Pla
   readonly settings: Settings;
   /** Strict, described settings of one place in it (under a credential's `store:`, beside `use`). */
   readonly place: Place;
+  /** Where the place is reached through a consumer of the configuration, which the credential then uses, too. */
+  readonly through?: Through;
   /** A text that is equal for two places that are the same cell: two credentials may not share one. */
   cell(settings: z.output<Settings>, place: z.output<Place>): string;
   /** As a primary store. Left out by what can only be a mirror. An SDK is imported when it is first needed, not here. */
@@ -66,6 +69,8 @@ export interface StoreDefinition<Settings extends z.ZodObject = z.ZodObject, Pla
 /** Whose value it is: stores keep it beside the value for people, and in the names of their keep. */
 export interface StoreContext {
   readonly credential: string;
+  /** The consumer of `through`, and how the credential uses it. */
+  readonly consumer?: ThroughConsumer & { readonly use: Readonly<Record<string, unknown>> };
 }
 
 /** Ties a definition's settings, place and clients together for the compiler. */

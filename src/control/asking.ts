@@ -4,6 +4,7 @@ import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { PinnedPlan, Rotation } from "../model.ts";
+import { RELOAD_REVOKES } from "../rotation/in-place.ts";
 import { STEPS } from "../rotation/steps.ts";
 import { planFor } from "../scheduler.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
@@ -14,6 +15,11 @@ const WAY_BACK =
   "if the new key is refused or a consumer cannot use it, the old one is made current again, and the new one deleted in its place";
 
 /** The operations that ask the outside world and change nothing. */
+const IN_PLACE =
+  "one value at a time: the reload is the revoke, so there is no overlap, and nothing checks first that everybody who holds the old value has the new one";
+const NO_GAP = "for how long neither the old value nor the new one is accepted: none measured yet";
+const WAY_BACK_IN_PLACE = "a way back is open only until the new value is live: after that it goes forward only";
+
 export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
   const { ledger, clock } = parts;
   const within = (signal: AbortSignal, ms: number) => AbortSignal.any([signal, clock.deadline(ms)]);
@@ -101,7 +107,12 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       const open = ledger.rotations.open(name);
       const debts = open === undefined ? ledger.keys.live(name).filter(({ stage }) => stage === "retiring") : [];
       const notes = [
-        ...(plan.name === "initial" ? [FIRST_KEY] : [WAY_BACK]),
+        ...(plan.name === "initial"
+          ? [FIRST_KEY]
+          : RELOAD_REVOKES[plan.supply]
+            ? [IN_PLACE, gapNote(parts, name), WAY_BACK_IN_PLACE]
+            : [WAY_BACK]),
+        ...notesOfVendor(parts, credential),
         ...notesOfPlaces(parts, credential),
         ...(open === undefined ? [] : [`a rotation (${open.plan.name}) is open already: this is about the one after it`]),
         ...debts.map(({ vendorId }) => `${vendorId} is left over from an earlier rotation and is made dead, too`),
@@ -145,6 +156,19 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
   };
 }
 
+/** How long the last rotation left everybody without a value that is accepted. */
+function gapNote({ ledger }: DaemonParts, name: string): string {
+  const last = ledger.events.newestOf(name, "gapMeasured");
+  if (last === undefined) return NO_GAP;
+  const { atMostMs } = last.detail;
+  return `in the last rotation neither the old value nor the new one was accepted for at most ${atMostMs} ms`;
+}
+
+function notesOfVendor(parts: DaemonParts, { provider }: CredentialConfig): readonly string[] {
+  const entry = parts.config().providers[provider];
+  return (entry?.definition.describe(entry.settings).notes ?? []).map((clause) => `${provider}: ${clause}`);
+}
+
 /** What people should know of the places where the value is written. */
 function notesOfPlaces(parts: DaemonParts, credential: CredentialConfig): readonly string[] {
   return [credential.store, ...credential.mirrors].flatMap(({ use, place }) => {
@@ -172,7 +196,7 @@ function effectsOf(parts: DaemonParts, credential: CredentialConfig, step: Rotat
   const consumers = (what: "reload" | "prove") =>
     credential.consumers.map((use) => {
       const does = parts.plugs().consumer(credential.name, use).consumer.describe()[what];
-      return one("consumer", use.use, does, { consumersFeel: does });
+      return one("consumer", use.use, does, { consumersFeel: does, irreversible: what === "reload" && RELOAD_REVOKES[plan.supply] });
     });
   switch (step) {
     case "preflight":

@@ -94,6 +94,8 @@ const CLAUSES: Readonly<Record<string, (detail: Detail) => string>> = {
   keyDisabled: ({ keyId }) => `${keyId} switched off`,
   keyEnabled: ({ keyId }) => `${keyId} switched on again`,
   keyRevoked: ({ keyId }) => `${keyId} revoked`,
+  keySuperseded: ({ keyId }) => `${keyId} no longer accepted: the reload was its revoke`,
+  gapMeasured: ({ atMostMs }) => `${atMostMs} ms at most without an accepted value`,
   keyDead: ({ keyId, refusals }) => `${keyId} proven dead (${refusals} times in a row)`,
 };
 

@@ -29,6 +29,8 @@ export const EVENTS = {
   keyDisabled: "the key was switched off",
   keyEnabled: "the key was switched on again",
   keyRevoked: "the vendor answered that the key is revoked",
+  keySuperseded: "the reload put another value in the key's place: it was its revoke, without an overlap and without the gate",
+  gapMeasured: "neither the old value nor the new one was accepted for at most this long",
   keyDead: "the key was proven dead",
   keySettled: "the key was found gone",
   keyReconciled: "the ledger was brought in line with what the store holds",
@@ -55,6 +57,7 @@ export function openEvents(db: Db) {
     ),
     ofCredential: db.prepare("select * from events where credential = @credential and id < @before order by id desc limit @limit"),
     newest: db.prepare("select * from events where id < @before order by id desc limit @limit"),
+    newestOf: db.prepare("select * from events where credential = @credential and code = @code order by id desc limit 1"),
     ofRotation: db.prepare("select * from events where rotation = @rotation and id > @after order by id limit @limit"),
   };
 
@@ -67,6 +70,11 @@ export function openEvents(db: Db) {
       const rows =
         credential === undefined ? statements.newest.all({ before, limit }) : statements.ofCredential.all({ credential, before, limit });
       return rows.map(toEvent);
+    },
+    /** The last event of a kind. */
+    newestOf(credential: string, code: EventCode): Event | undefined {
+      const row = statements.newestOf.get({ credential, code });
+      return row === undefined ? undefined : toEvent(row);
     },
     /** Oldest first. */
     ofRotation: (rotation: number, after: number, limit = 1000): Event[] =>

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { openGateway } from "../../adapters/consumers/openclaw/gateway.ts";
 import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
+import { openGateway } from "../../adapters/openclaw/gateway.ts";
 import { type ChatVendor, startChatVendor } from "../support/chat-vendor.ts";
 import { startLoad } from "../support/load.ts";
 import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
@@ -199,7 +199,7 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
     expect(first).toMatchObject({ paired: false });
     const requestId = /openclaw devices approve (\S+)/.exec(first?.message ?? "")?.[1];
     const settings = openclaw.settings.parse({ url: gateway.url });
-    using connection = await openGateway({ name: "gateway", settings, use: openclaw.use.parse({ provider: "acme" }), world }, signal);
+    using connection = await openGateway({ name: "gateway", settings, world }, signal);
     await connection.call("device.pair.approve", { requestId }, z.unknown());
     expect(await far.pair?.(signal)).toMatchObject({ paired: true });
     expect(await far.pair?.(signal)).toMatchObject({ paired: true, message: expect.stringContaining("already") });
@@ -210,7 +210,7 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
   it("puts a profile in the place of the reference when somebody types a key into the web UI; the pre-flight and the proof see it", async () => {
     await consumer("acme").reload(old, signal);
     const settings = openclaw.settings.parse({ url: gateway.url });
-    using connection = await openGateway({ name: "gateway", settings, use: openclaw.use.parse({ provider: "acme" }), world }, signal);
+    using connection = await openGateway({ name: "gateway", settings, world }, signal);
     await connection.call("models.authSetApiKey", { provider: "acme", agentId: "main", apiKey: old.reveal() }, z.unknown());
     await expect.poll(() => consumer("acme").preflight(old, signal), { timeout: 20_000 }).toMatchObject([{ code: "plainKey" }]);
     expect(await consumer("acme").prove(old, signal)).toMatchObject({ result: "contradicted", cure: expect.stringContaining("reference") });

@@ -1,4 +1,5 @@
 import type { Mirror } from "../../src/contract/store.ts";
+import { openclawMirrorFixtures } from "./openclaw-mirror-fixture.ts";
 import { vaultMirrorFixtures } from "./vault-fixture.ts";
 
 /** A real place that takes copies, or a strict double of it. */
@@ -19,4 +20,7 @@ export interface OpenMirror {
 }
 
 /** Every kind of store that can be a mirror. */
-export const MIRROR_FIXTURES: Readonly<Record<string, readonly MirrorFixture[]>> = { vault: vaultMirrorFixtures };
+export const MIRROR_FIXTURES: Readonly<Record<string, readonly MirrorFixture[]>> = {
+  "openclaw-secrets": openclawMirrorFixtures,
+  vault: vaultMirrorFixtures,
+};

@@ -101,7 +101,7 @@ export function openCase({ vendor, definition, settings }: ProviderCase) {
 
   beforeAll(async () => {
     open.world = await testWorld({ secrets: vendor.secrets });
-    open.provider = definition.connect(definition.settings.parse(settings), open.world);
+    open.provider = definition.connect(definition.settings.parse(settings), open.world, await vendor.through?.(open.world));
   });
   beforeEach(() => vendor.makeRoom?.());
   afterEach(() => vendor.reset());

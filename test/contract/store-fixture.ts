@@ -25,8 +25,13 @@ export interface OpenStore {
   close(): Promise<void>;
 }
 
+/** The kinds of store that are more than mirrors. */
+type PrimaryStore = {
+  [Name in keyof typeof STORES]: (typeof STORES)[Name] extends { connect: unknown } ? Name : never;
+}[keyof typeof STORES];
+
 /** A store without a fixture does not compile. */
-export const STORE_FIXTURES: Readonly<Record<keyof typeof STORES, readonly StoreFixture[]>> = {
+export const STORE_FIXTURES: Readonly<Record<PrimaryStore, readonly StoreFixture[]>> = {
   file: fileFixtures,
   vault: vaultFixtures,
   "aws-secrets-manager": awsFixtures,

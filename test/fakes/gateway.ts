@@ -6,9 +6,11 @@ import type { Duplex } from "node:stream";
 import { type OpenClawFile, openclawConfig } from "./gateway/config.ts";
 import { type Admitted, makeHandshake, RpcRefusal } from "./gateway/handshake.ts";
 import { chatCompletions, send } from "./gateway/http.ts";
-import { callMethod, type Inside, METHODS } from "./gateway/methods.ts";
+import { makeAttempts, makeWriteLimit } from "./gateway/limits.ts";
+import { callMethod, type Inside, LIMITED, METHODS } from "./gateway/methods.ts";
 import { makeRuns } from "./gateway/runs.ts";
 import { makeSecrets } from "./gateway/secrets.ts";
+import { makeStore, type Store } from "./gateway/store.ts";
 import { acceptWebSocket, type Peer } from "./gateway/websocket.ts";
 
 export interface FakeGatewayOptions {
@@ -20,6 +22,8 @@ export interface FakeGatewayOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** How long a provider is shunned after a refusal. */
   readonly cooldownMs?: number;
+  /** Its own secret store, which outlives it. */
+  readonly store?: Store;
 }
 
 /** What the tests may turn. Everything starts as the real gateway does. */
@@ -48,15 +52,21 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
   const env = options.env ?? {};
   const lines: string[] = [];
   const log = (message: string) => void lines.push(JSON.stringify({ time: new Date().toISOString(), message: `[gateway] ${message}` }));
-  const secrets = makeSecrets(config, env, log);
+  const store = options.store ?? makeStore();
+  const secrets = makeSecrets(config, env, store, log);
   await secrets.reload();
   const token = () => secrets.value(config.gateway.auth.token, "gateway.auth.token");
   const runs = makeRuns(config, secrets, env, options.cooldownMs ?? 30_000);
   const handshake = makeHandshake(token, { remote: options.remote ?? false });
   const knobs: Knobs = { starting: false, scopes: undefined, missing: [], failing: new Map() };
-  const inside: Inside = { config, path: "openclaw.json", secrets, runs, lines, log, approve: handshake.approve };
+  const attempts = makeAttempts({ remote: options.remote ?? false });
+  const limitWrites = makeWriteLimit();
+  const inside: Inside = { config, path: "openclaw.json", secrets, runs, store, lines, log, approve: handshake.approve };
   const bootId = randomUUID();
   const peers = new Set<Peer>();
+  let connections = 0;
+  /** Those who came with the gateway's own token, and with which. */
+  const guests = new Map<Peer, string | undefined>();
 
   const server = options.tls === undefined ? createServer() : createSecureServer({ ...options.tls });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
@@ -71,7 +81,12 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
     http: `http${options.tls === undefined ? "" : "s"}://127.0.0.1:${port}`,
     url: `ws${options.tls === undefined ? "" : "s"}://127.0.0.1:${port}`,
     secrets,
+    store,
     runs,
+    attempts,
+    token,
+    /** WebSocket connections that were ever opened. */
+    connections: () => connections,
     knobs,
     lines,
     devices: handshake.devices,
@@ -99,7 +114,7 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
     if (name === "GET /readyz") return send(response, knobs.starting ? 503 : 200, { ready: !knobs.starting });
     if (name !== "POST /v1/chat/completions") return send(response, 404, { error: { message: "not found", type: "not_found" } });
     await gateway.onRequest?.(name, "before");
-    await chatCompletions(runs, token(), request, response);
+    await chatCompletions(runs, (shown) => mayEnter(shown), request, response);
     await gateway.onRequest?.(name, "after");
   }
 
@@ -108,10 +123,11 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
     let admitted: Admitted | undefined;
     const peer = acceptWebSocket(request, socket, head, {
       onText: (text) => void receive(text).catch(() => peer?.close(1011, "internal error")),
-      onClose: () => peer !== undefined && peers.delete(peer),
+      onClose: () => peer !== undefined && peers.delete(peer) && guests.delete(peer),
     });
     if (peer === undefined) return;
     peers.add(peer);
+    connections += 1;
     const tell = (frame: object) => peer.send(JSON.stringify(frame));
     tell({ type: "event", event: "connect.challenge", payload: { ...challenge, capabilities: [] } });
 
@@ -122,15 +138,18 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
       try {
         if (admitted === undefined) {
           if (method !== "connect") return peer?.close(1008, "connect first");
-          admitted = admit(params, challenge);
+          admitted = await admit(params, challenge);
+          if (admitted.method === "token" && peer !== undefined) guests.set(peer, token());
           return early(hello(admitted));
         }
         await gateway.onRequest?.(method, "before");
         const failure = knobs.failing.get(method);
         if (failure !== undefined) throw failure;
+        if (LIMITED.includes(method)) limitWrites(method, admitted.deviceId);
         const payload = await callMethod(inside, method, params, admitted.scopes, early);
         tell({ type: "event", event: "chat.metadata.changed", payload: {}, seq: 1 });
         early(payload);
+        expel();
         await gateway.onRequest?.(method, "after");
       } catch (error) {
         if (!(error instanceof RpcRefusal)) throw error;
@@ -140,7 +159,21 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
     }
   }
 
-  function admit(params: object, challenge: { nonce: string; ts: number }): Admitted {
+  /** Whoever came with a token that is no longer the gateway's hears so once the call is answered that changed it. */
+  function expel(): void {
+    for (const [peer, shown] of guests) if (shown !== token()) peer.close(4001, "gateway auth changed");
+  }
+
+  async function mayEnter(shown: string | undefined): Promise<boolean> {
+    if (shown !== token()) {
+      await attempts.wrong();
+      return false;
+    }
+    attempts.right();
+    return true;
+  }
+
+  async function admit(params: object, challenge: { nonce: string; ts: number }): Promise<Admitted> {
     if (knobs.starting) {
       throw new RpcRefusal("UNAVAILABLE", "gateway starting; retry shortly", {
         retryable: true,
@@ -148,8 +181,19 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
         details: { reason: "startup-sidecars" },
       });
     }
-    const admitted = handshake.admit(params, challenge);
+    attempts.mustBeOpen();
+    const admitted = await admitOrDelay(params, challenge);
+    if (admitted.method === "token") attempts.right();
     return { ...admitted, scopes: knobs.scopes ?? admitted.scopes };
+  }
+
+  async function admitOrDelay(params: object, challenge: { nonce: string; ts: number }): Promise<Admitted> {
+    try {
+      return handshake.admit(params, challenge);
+    } catch (error) {
+      if (error instanceof RpcRefusal && error.error.details?.["code"] === "AUTH_TOKEN_MISMATCH") await attempts.wrong();
+      throw error;
+    }
   }
 
   function hello({ method, scopes, deviceToken }: Admitted) {

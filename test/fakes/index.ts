@@ -1,9 +1,12 @@
 import type { ProviderName } from "../../providers/index.ts";
 import type { Secret } from "../../src/contract/secret.ts";
+import type { ThroughConsumer } from "../../src/contract/through.ts";
+import type { World } from "../../src/contract/world.ts";
 import { anyLlmVendor } from "./any-llm-vendor.ts";
 import type { FaultRule } from "./faults.ts";
 import { fakeGeminiVendor } from "./gemini-vendor.ts";
 import { fakeOpenAiVendor } from "./openai-vendor.ts";
+import { openclawTokenVendor } from "./openclaw-token-vendor.ts";
 
 /** What the contract suite asks of every fake vendor. */
 export interface FakeVendor {
@@ -21,6 +24,11 @@ export interface FakeVendor {
   makeKey?(name: string): Promise<{ readonly id: string; readonly secret: Secret }>;
   /** Makes room for two keys, at vendors where a few fill the account. */
   makeRoom?(): void | Promise<void>;
+  /** The consumer that the plug goes through, with which the rotated of this world is known. */
+  through?(world: World): Promise<ThroughConsumer>;
+  /** The one value that works, where there is one at a time, and what makes another one that. */
+  live?(): string;
+  load?(secret: string): Promise<void>;
   /** Makes the vendor know the key but let it do nothing. */
   exhaust(keyId: string): void | Promise<void>;
   /** Which requests make a key, and which revoke one, for faults. */
@@ -39,4 +47,5 @@ export const FAKE_VENDORS: Readonly<Record<ProviderName, () => Promise<FakeVendo
   "any-llm": anyLlmVendor,
   gemini: fakeGeminiVendor,
   openai: fakeOpenAiVendor,
+  "openclaw-token": openclawTokenVendor,
 };

@@ -1,4 +1,5 @@
 import { defineConsumer } from "../../../src/contract/consumer.ts";
+import { ownToken } from "./own-token.ts";
 import { pair } from "./pair.ts";
 import { preflight } from "./preflight.ts";
 import { prove } from "./prove.ts";
@@ -12,7 +13,9 @@ export const openclaw = defineConsumer({
   settings,
   use,
   connect(settings, use, { consumer: name }, world) {
-    const setup: Setup = { name, settings, use, world };
+    const { provider } = use;
+    if (provider === undefined) return ownToken({ name, settings, use, world });
+    const setup: Setup = { name, settings, use: { ...use, provider }, world };
     return {
       preflight: (current, signal) => preflight(setup, current, signal),
       reload: (expected, signal) => reload(setup, expected, signal),
@@ -21,7 +24,7 @@ export const openclaw = defineConsumer({
       pair: (signal) => pair(setup, signal),
       describe: () => ({
         reload: "the gateway reads its secrets anew while it runs: no restart, usually within half a second",
-        prove: `one probe and one model run per agent that uses ${use.provider}: about 150 tokens each`,
+        prove: `one probe and one model run per agent that uses ${provider}: about 150 tokens each`,
       }),
     };
   },

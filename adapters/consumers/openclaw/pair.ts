@@ -1,26 +1,26 @@
 import { AdapterError, hasCode } from "../../../src/contract/errors.ts";
-import { makeDevice, readDevice } from "./device.ts";
-import { openChannel } from "./frames.ts";
-import { greet, openGateway, PAIRING, refused } from "./gateway.ts";
-import type { Setup } from "./settings.ts";
+import type { Access } from "../../openclaw/access.ts";
+import { makeDevice, readDevice } from "../../openclaw/device.ts";
+import { openChannel } from "../../openclaw/frames.ts";
+import { greet, openGateway, PAIRING, refused } from "../../openclaw/gateway.ts";
 
 /**
  * Makes rotated a device that the gateway knows. On the gateway's own host that takes one call; from elsewhere somebody
  * approves the request there, and the next call finishes. A device that is known already stays what it is.
  */
-export async function pair(setup: Setup, signal: AbortSignal): Promise<{ paired: boolean; message: string }> {
-  const { name, settings, world } = setup;
-  if (await isPaired(setup, signal)) return { paired: true, message: `${name}: rotated is paired with this gateway already` };
+export async function pair(access: Access, signal: AbortSignal): Promise<{ paired: boolean; message: string }> {
+  const { name, settings, world } = access;
+  if (await isPaired(access, signal)) return { paired: true, message: `${name}: rotated is paired with this gateway already` };
   if (settings.token === undefined) {
     throw new AdapterError("misconfigured", `${name}: pair: the gateway's token is needed this once`, {
       cure: `set consumers.${name}.token to a reference to the value of gateway.auth.token`,
     });
   }
   const token = await world.secret(settings.token);
-  const device = (await readDevice(setup)) ?? (await makeDevice(setup));
-  const channel = await openChannel(setup, signal);
+  const device = (await readDevice(access)) ?? (await makeDevice(access));
+  const channel = await openChannel(access, signal);
   try {
-    const greeted = await greet(setup, channel, { client: PAIRING, device, bearer: { token } }, signal);
+    const greeted = await greet(access, channel, { client: PAIRING, device, bearer: { token } }, signal);
     if (greeted.ok && greeted.hello.auth.deviceToken !== undefined)
       return { paired: true, message: `${name}: rotated is paired with the gateway` };
     if (greeted.ok) {
@@ -38,15 +38,15 @@ export async function pair(setup: Setup, signal: AbortSignal): Promise<{ paired:
         cure: `consumers.${name}.token must refer to the present value of gateway.auth.token`,
       });
     }
-    throw refused(setup, "pair", greeted.refusal);
+    throw refused(access, "pair", greeted.refusal);
   } finally {
     channel.close();
   }
 }
 
-async function isPaired(setup: Setup, signal: AbortSignal): Promise<boolean> {
+async function isPaired(access: Access, signal: AbortSignal): Promise<boolean> {
   try {
-    using _ = await openGateway(setup, signal);
+    using _ = await openGateway(access, signal);
     return true;
   } catch (error) {
     if (hasCode(error, "misconfigured", "unauthorized", "forbidden", "invalid")) return false;

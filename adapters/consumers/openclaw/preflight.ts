@@ -1,9 +1,10 @@
 import type { Finding } from "../../../src/contract/finding.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
-import { type Gateway, openGateway } from "./gateway.ts";
+import { activeValues, KEY_TARGETS, pathsThatHold } from "../../openclaw/active.ts";
+import { type Gateway, openGateway } from "../../openclaw/gateway.ts";
 import { probe, shadows } from "./probe.ts";
 import { keyPath, type Setup } from "./settings.ts";
-import { activeValues, agentsInUse, degradation, pathsThatHold, providerEntry, watchedPaths } from "./views.ts";
+import { agentsInUse, degradation, providerEntry, watchedPaths } from "./views.ts";
 
 /** Everything that would keep a reload from making the store's value the one in use, as far as the gateway shows it. */
 export async function preflight(setup: Setup, current: Secret | undefined, signal: AbortSignal): Promise<readonly Finding[]> {
@@ -68,7 +69,7 @@ async function notTheStores(setup: Setup, gateway: Gateway, current: Secret, sig
       cure: `${path} must refer to the place that this credential's store writes; if it does, run: openclaw secrets reload`,
     });
   }
-  for (const path of await pathsThatHold(gateway, current)) {
+  for (const path of await pathsThatHold(gateway, current, KEY_TARGETS)) {
     if (paths.includes(path)) continue;
     findings.push({
       code: "otherReference",

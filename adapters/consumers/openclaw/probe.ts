@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AdapterError, hasCode } from "../../../src/contract/errors.ts";
 import type { Finding } from "../../../src/contract/finding.ts";
-import { type Gateway, readReply, refused } from "./gateway.ts";
+import { type Gateway, readReply, refused } from "../../openclaw/gateway.ts";
 import type { Setup } from "./settings.ts";
 
 const reply = z.object({ results: z.array(z.object({ label: z.string(), status: z.string(), profileId: z.string().optional() })) });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Proof } from "../../../src/contract/consumer.ts";
 import { AdapterError } from "../../../src/contract/errors.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
-import { type Gateway, openGateway, readReply } from "./gateway.ts";
+import { type Gateway, openGateway, readReply } from "../../openclaw/gateway.ts";
 import { type ProbeRow, probe, shadows } from "./probe.ts";
 import { LOADABLE, look } from "./reload.ts";
 import type { Setup } from "./settings.ts";

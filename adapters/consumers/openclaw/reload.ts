@@ -1,8 +1,9 @@
 import type { Holding } from "../../../src/contract/consumer.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
-import { type Gateway, openGateway, refused } from "./gateway.ts";
-import { keyPath, type Setup } from "./settings.ts";
-import { activeValues, degradation, reloadFailure, watchedPaths } from "./views.ts";
+import { activeValues } from "../../openclaw/active.ts";
+import { type Gateway, openGateway, refused } from "../../openclaw/gateway.ts";
+import { type Follower, keyPath } from "./settings.ts";
+import { degradation, reloadFailure, watchedPaths } from "./views.ts";
 
 /**
  * A reload that arrives while another one runs joins it, and that one may have read the store before our write: it
@@ -10,46 +11,46 @@ import { activeValues, degradation, reloadFailure, watchedPaths } from "./views.
  */
 const JOINED = { again: 5, pauseMs: 150 };
 
-export async function reload(setup: Setup, expected: Secret, signal: AbortSignal): Promise<Holding> {
-  using gateway = await openGateway(setup, signal);
+export async function reload(follower: Follower, expected: Secret, signal: AbortSignal): Promise<Holding> {
+  using gateway = await openGateway(follower, signal);
   for (let again = JOINED.again; ; again--) {
-    const askedAt = setup.world.clock.now();
+    const askedAt = follower.world.clock.now();
     const answer = await gateway.ask("secrets.reload", {}, {});
     if (!answer.ok) {
       const { code, retryable, message: text } = answer.refusal;
       if (code !== "UNAVAILABLE" || retryable || !text.includes("secrets.reload failed"))
-        throw refused(setup, "secrets.reload", answer.refusal);
-      const reason = await reloadFailure(gateway, setup, askedAt, signal);
-      if (!(reason.includes("superseded") && again > 0)) return strictFailure(setup, reason);
+        throw refused(follower, "secrets.reload", answer.refusal);
+      const reason = await reloadFailure(gateway, follower, askedAt, signal);
+      if (!(reason.includes("superseded") && again > 0)) return strictFailure(follower, reason);
     }
-    const holding = await held(setup, gateway, expected, signal);
+    const holding = await held(follower, gateway, expected, signal);
     if (holding.holds !== "other" || again === 0) return holding;
-    await setup.world.clock.sleep(JOINED.pauseMs, signal);
+    await follower.world.clock.sleep(JOINED.pauseMs, signal);
   }
 }
 
 /** What the gateway holds now. A reference that it could not load counts as stale even where the kept value is the expected one. */
-async function held(setup: Setup, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Holding> {
-  const { degraded, lagging } = await look(setup, gateway, expected, signal);
+async function held(follower: Follower, gateway: Gateway, expected: Secret, signal: AbortSignal): Promise<Holding> {
+  const { degraded, lagging } = await look(follower, gateway, expected, signal);
   if (degraded !== undefined) return { holds: "stale", cause: degraded, cure: LOADABLE };
   return lagging === undefined ? { holds: "expected" } : { holds: "other", ...lagging };
 }
 
 /** What would speak against the expected value: a reference that could not be loaded, a setting with another value. */
 export async function look(
-  setup: Setup,
+  follower: Follower,
   gateway: Gateway,
   expected: Secret,
   signal: AbortSignal,
 ): Promise<{ readonly degraded?: string; readonly lagging?: { readonly cause: string; readonly cure: string } }> {
-  const { name } = setup;
-  const failure = await degradation(gateway, setup, signal);
-  const paths = watchedPaths(setup);
+  const { name } = follower;
+  const failure = await degradation(gateway, follower, signal);
+  const paths = watchedPaths(follower);
   const active = await activeValues(gateway, paths);
   const path = paths.find((candidate) => active.find((one) => one.path === candidate)?.value.equals(expected) !== true);
   const absent = active.every((one) => one.path !== path);
   return {
-    ...(failure && { degraded: `${name}: the gateway could not load ${keyPath(setup)} (${failure.state}): ${failure.reason}` }),
+    ...(failure && { degraded: `${name}: the gateway could not load ${keyPath(follower)} (${failure.state}): ${failure.reason}` }),
     ...(path && {
       lagging: {
         cause: `${name}: ${path} ${absent ? "holds no reference that the gateway resolved" : "has another value than the store"}`,
@@ -63,7 +64,7 @@ export const LOADABLE =
   "the source must answer and the place must exist; a file must be a plain one (no link) of mode 0600 that belongs to the account the gateway runs as";
 
 /** One value that is empty, or a gateway token that cannot be read, keeps every other reference from being reloaded. */
-function strictFailure({ name }: Setup, reason: string): Holding {
+function strictFailure({ name }: Follower, reason: string): Holding {
   return {
     holds: "stale",
     cause: `${name}: the gateway refused to reload its secrets: ${reason}`,

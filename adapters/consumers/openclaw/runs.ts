@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { openGateway } from "./gateway.ts";
+import { openGateway } from "../../openclaw/gateway.ts";
 import type { Setup } from "./settings.ts";
 
 const page = z.object({
@@ -13,6 +13,9 @@ const PAGE = 500;
  * only shortly before its first request. So: when the last one admitted before the reload must have begun, take those that
  * began by then or have not said; later, those of them that have not ended yet. Every new run passes through
  * a state without a beginning, too: waiting for none to be left at all would never end under load.
+ *
+ * `reloadedAt` may be later than the moment at which the new key came into use, as where a write into the gateway's own store was
+ * the reload: every run on the old key began before that. Those of the new key that began in between are waited for as well.
  */
 export async function busySince(
   setup: Setup,

@@ -1,54 +1,10 @@
 import { z } from "zod";
 import { hasCode } from "../../../src/contract/errors.ts";
 import { Secret } from "../../../src/contract/secret.ts";
-import type { Gateway } from "./gateway.ts";
-import { keyPath, type Setup } from "./settings.ts";
+import type { Gateway } from "../../openclaw/gateway.ts";
+import { type Follower, keyPath, type Setup } from "./settings.ts";
 
 /** What we ask a gateway, one function a question, and the shapes of its answers (OpenClaw 2026.9.6). */
-
-const secret = z.string().transform((value) => new Secret(value));
-const resolved = z.object({ assignments: z.array(z.object({ path: z.string(), value: secret })) });
-
-/** A setting of openclaw.json that holds a reference, and the value that it resolved to. */
-type Assignment = z.output<typeof resolved>["assignments"][number];
-
-/** The kinds of settings that may hold the key of a vendor, as `secrets.resolve` calls them. */
-const KEY_TARGETS = [
-  "models.providers.*.apiKey",
-  "models.providers.*.headers.*",
-  "models.providers.*.request.headers.*",
-  "models.providers.*.request.auth.token",
-  "models.providers.*.request.auth.value",
-  "memory.search.remote.apiKey",
-  "agents.entries.*.memory.search.remote.apiKey",
-  "tts.providers.*.apiKey",
-  "agents.entries.*.tts.providers.*.apiKey",
-  "talk.providers.*.apiKey",
-  "skills.entries.*.apiKey",
-];
-
-const asPattern = (target: string) => new RegExp(`^${target.replaceAll(".", "\\.").replaceAll("*", "[^.]+")}$`);
-
-/** The values in use at these paths: of the active snapshot, not of the store. A path that has none is left out. */
-export async function activeValues(gateway: Gateway, paths: readonly string[]): Promise<readonly Assignment[]> {
-  const targetIds = [...new Set(paths.map((path) => KEY_TARGETS.find((target) => asPattern(target).test(path)) ?? path))];
-  const params = { commandName: "key-rotation", targetIds, allowedPaths: paths };
-  return (await gateway.call("secrets.resolve", params, resolved)).assignments;
-}
-
-/** The paths at which a reference resolves to this very value, as far as the gateway tells. */
-export async function pathsThatHold(gateway: Gateway, value: Secret): Promise<readonly string[]> {
-  const paths: string[] = [];
-  for (const target of KEY_TARGETS) {
-    try {
-      const { assignments } = await gateway.call("secrets.resolve", { commandName: "key-rotation", targetIds: [target] }, resolved);
-      paths.push(...assignments.filter((assignment) => assignment.value.equals(value)).map(({ path }) => path));
-    } catch (error) {
-      if (!hasCode(error, "invalid")) throw error; // another version of OpenClaw may not know this kind of setting
-    }
-  }
-  return paths;
-}
 
 const owner = z.object({
   degradationState: z.string().catch("unavailable"),
@@ -66,10 +22,10 @@ const STATUS = { again: 5, pauseMs: 300 };
 /** Why the reference could not be loaded; `undefined` when all is well with it. Other owners are not our concern. */
 export async function degradation(
   gateway: Gateway,
-  setup: Setup,
+  follower: Follower,
   signal: AbortSignal,
 ): Promise<{ readonly state: string; readonly reason: string } | undefined> {
-  const paths = watchedPaths(setup);
+  const paths = watchedPaths(follower);
   for (let again = STATUS.again; ; again--) {
     try {
       const { degradedSecretOwners } = await gateway.call("status", {}, status);
@@ -77,7 +33,7 @@ export async function degradation(
       return ours && { state: ours.degradationState, reason: Secret.mask(ours.reason) };
     } catch (error) {
       if (!hasCode(error, "unavailable") || again === 0) throw error;
-      await setup.world.clock.sleep(STATUS.pauseMs, signal);
+      await follower.world.clock.sleep(STATUS.pauseMs, signal);
     }
   }
 }
@@ -111,8 +67,8 @@ export async function providerEntry(gateway: Gateway, { use }: Setup): Promise<z
 }
 
 /** The paths that must follow in a rotation, the key's own first. */
-export function watchedPaths(setup: Setup): readonly [string, ...string[]] {
-  return [keyPath(setup), ...setup.use.also];
+export function watchedPaths(follower: Follower): readonly [string, ...string[]] {
+  return [keyPath(follower), ...follower.use.also];
 }
 
 const log = z.object({ lines: z.array(z.string()) });
@@ -122,7 +78,7 @@ const line = z.object({ time: z.coerce.date() });
 const LOG = { looks: 10, pauseMs: 100 };
 
 /** Why a reload asked for at `since` (our clock) failed: the gateway's answer never says, its log does. */
-export async function reloadFailure(gateway: Gateway, { world }: Setup, since: number, signal: AbortSignal): Promise<string> {
+export async function reloadFailure(gateway: Gateway, { world }: Follower, since: number, signal: AbortSignal): Promise<string> {
   try {
     for (let looks = LOG.looks; looks > 0; looks--) {
       const { lines } = await gateway.call("logs.tail", { limit: 200 }, log);

@@ -15,10 +15,14 @@ interface Seen {
 export async function confirm(context: StepContext): Promise<Answer> {
   const debt = context.debts[0];
   if (debt === undefined) return (await settleIntents(context, false)) ?? { go: "next" };
-  if (debt.revokedAt === null) return { go: "step", step: "revoke", why: `${debt.vendorId} was not revoked yet` };
+  if (debt.revokedAt === null) {
+    // Where one value at a time is known, the reload is what revokes.
+    const step = context.plan.steps.includes("revoke") ? "revoke" : "reload";
+    return { go: "step", step, why: `${debt.vendorId} was not revoked yet` };
+  }
 
   const seen = seenOf(context, debt);
-  if (isDead(context, seen)) return bury(context, debt, seen);
+  if (isDead(context, debt, seen)) return bury(context, debt, seen);
   const secret = await secretOf(context, debt);
   return secret === undefined || context.target === undefined
     ? countAbsence(context, debt, seen)
@@ -72,8 +76,10 @@ function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer>
   return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint } });
 }
 
-const isDead = (context: StepContext, seen: Seen | undefined): seen is Seen =>
-  seen !== undefined && seen.count >= context.timing.confirm.times;
+function isDead(context: StepContext, debt: Key, seen: Seen | undefined): seen is Seen {
+  const times = Math.min(context.timing.confirm.times, context.issuer(debt).provider.refusalsToDead ?? Number.POSITIVE_INFINITY);
+  return seen !== undefined && seen.count >= times;
+}
 
 function seenOf(context: StepContext, debt: Key): Seen | undefined {
   return context.rotation.memo[debt.version] as Seen | undefined;

@@ -5,6 +5,7 @@ import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { KeyPatch } from "../../state/keys.ts";
 import type { Answer, ConsumerPlug, Problem, StepContext } from "../context.ts";
+import { RELOAD_REVOKES } from "../in-place.ts";
 import { askVendor, asProblem, mirrorsHold, probed, type StoreHolds, secretOf, storeHolds } from "../observe.ts";
 import { CAN_BEGIN, pinPlan, ROUTINE } from "../plans.ts";
 
@@ -52,7 +53,7 @@ async function look(context: StepContext): Promise<Answer> {
   const listed = await context.call((signal) => provider.list(signal));
   const gone = holds.what === "ours" && (await askVendor(context, holds.key, holds.secret)) === "refused";
   if (holds.what === "ours" && !gone && !listed.some(({ id }) => id === holds.key.vendorId)) findings.push(...unlisted(context, holds.key));
-  findings.push(...noPlace(context, listed));
+  findings.push(...noPlace(context, listed), ...(gone ? elsewhere(context, listed) : []));
   // A consumer cannot show anything with a key that is dead.
   const current = holds.what === "ours" && !gone ? holds.secret : undefined;
   for (const plug of context.consumers) findings.push(...(await lookAt(context, plug, current)));
@@ -92,10 +93,19 @@ function noPlace({ provider, plan, keys }: StepContext, listed: readonly VendorK
   return [{ code: "noPlace", message, cure: "delete one that nobody uses, or give each credential an account of its own" }];
 }
 
+/** Where one value at a time is known and it is none of ours, the vendor has it from another place than the store. */
+function elsewhere({ provider, plan, keys, credential }: StepContext, listed: readonly VendorKey[]): readonly Finding[] {
+  if (!RELOAD_REVOKES[plan.supply] || listed.some(({ id }) => keys.some(({ vendorId }) => vendorId === id))) return [];
+  const message = `${provider.name}: what is in use is another value than the store's, and none that rotated made or adopted`;
+  return [
+    { code: "otherValue", message, cure: `let it be read from the store of ${credential.name}, or write it there, then: rotatectl adopt` },
+  ];
+}
+
 /** A key that works and is not listed could never be seen dead. A young one may only lag behind. */
 function unlisted({ provider, clock, plan }: StepContext, key: Key): readonly Finding[] {
   // A value in place has no list to stand in: the consumer that accepts it is all there is.
-  if (plan.supply === "in-place") return [];
+  if (RELOAD_REVOKES[plan.supply]) return [];
   if (clock.now() < key.createdAt + provider.listLagMs) return [];
   const message = `${provider.name}: the vendor accepts ${key.vendorId}, but does not list it`;
   return [{ code: "unlisted", message, cure: "is it of the project, and of the account, that the provider's settings name?" }];

@@ -1,6 +1,7 @@
 import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
+import { RELOAD_REVOKES, seenServing, servedAtInMemo } from "../in-place.ts";
 import { awaitOpenCalls, is, mirrorsHold, secretOf, storeHolds } from "../observe.ts";
 import { retreat } from "../way-back.ts";
 
@@ -17,7 +18,9 @@ export async function promote(context: StepContext): Promise<Answer> {
     const hint = `put the value of ${context.old?.vendorId ?? "the last known key"} back, or say rotatectl abandon and then adopt`;
     return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
   }
-  if (is(holds, target)) return copyToMirrors(context, target, holds.secret);
+  // Where one value at a time is known, a write may make the new one live: what it replaces is looked at right before.
+  const servedAt = RELOAD_REVOKES[context.plan.supply] ? (servedAtInMemo(context) ?? (await seenServing(context))) : undefined;
+  if (is(holds, target)) return copyToMirrors(context, target, holds.secret, servedAt);
 
   if ((await secretOf(context, target)) === undefined) {
     return retreat(context, "lost", {
@@ -31,7 +34,7 @@ export async function promote(context: StepContext): Promise<Answer> {
   await context.call((signal) => context.store.promote(target.version, over, signal));
 
   const seen = await storeHolds(context);
-  if (is(seen, target)) return copyToMirrors(context, target, seen.secret);
+  if (is(seen, target)) return copyToMirrors(context, target, seen.secret, servedAt);
   return {
     go: "again",
     at: context.clock.now(),
@@ -40,7 +43,7 @@ export async function promote(context: StepContext): Promise<Answer> {
 }
 
 /** Writes the target to every mirror that does not hold it, and reads it back. One that is down makes the step wait; nothing is undone. */
-async function copyToMirrors(context: StepContext, target: Key, secret: Secret): Promise<Answer> {
+async function copyToMirrors(context: StepContext, target: Key, secret: Secret, servedAt: number | undefined): Promise<Answer> {
   for (const { plug, holds } of await mirrorsHold(context)) {
     if (is(holds, target)) continue;
     if (holds.what === "foreign") return foreignMirror(context, plug.name);
@@ -49,7 +52,7 @@ async function copyToMirrors(context: StepContext, target: Key, secret: Secret):
     await context.call((signal) => plug.mirror.write(secret, over, signal));
   }
   const behind = (await mirrorsHold(context)).find(({ holds }) => !is(holds, target));
-  if (behind === undefined) return promoted(context, target);
+  if (behind === undefined) return promoted(context, target, servedAt);
   return {
     go: "again",
     at: context.clock.now(),
@@ -67,10 +70,11 @@ function foreignMirror(context: StepContext, name: string): Answer {
   return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
 }
 
-function promoted(context: StepContext, target: Key): Answer {
+function promoted(context: StepContext, target: Key, servedAt: number | undefined): Answer {
   const others = context.keys.filter((key) => key.stage === "current" && key.id !== target.id);
   return {
     go: "next",
+    ...(servedAt !== undefined && { memo: { servedAt } }),
     keys: [
       ...others.map(({ id }) => ({ id, set: { stage: "retiring" } as const })),
       { id: target.id, set: { stage: "current", promotedAt: target.promotedAt ?? context.clock.now() } },

@@ -1,6 +1,7 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { Answer, Problem, StepContext } from "../context.ts";
+import { findLive, RELOAD_REVOKES, supersede } from "../in-place.ts";
 import { again, is, mirrorsShow, secretOf, storeHolds } from "../observe.ts";
 import { retreat } from "../way-back.ts";
 
@@ -11,13 +12,24 @@ export async function reload(context: StepContext): Promise<Answer> {
   const holds = await storeHolds(context);
   if (!is(holds, target) || !(await mirrorsShow(context, target)))
     return { go: "step", step: "promote", why: "the store or a mirror does not hold the target" };
-  const secret = await secretOf(context, target);
-  const other = await reloadAll(context, secret ?? holds.secret);
-  if (other !== undefined) return contradicted(context, other);
+  const secret = (await secretOf(context, target)) ?? holds.secret;
+  const inPlace = RELOAD_REVOKES[context.plan.supply];
+  const servedAt = inPlace ? await findLive(context, target, secret) : undefined;
+  const other = await reloadAll(context, secret);
+  const superseded = other ?? (inPlace ? await supersede(context, target, secret, servedAt) : { keys: [], events: [] });
+  if ("text" in superseded) {
+    const answer = await contradicted(context, superseded);
+    return inPlace && answer.go === "again" ? { ...answer, memo: { ...answer.memo, servedAt, looked: true } } : answer;
+  }
   return {
     go: "next",
+    // A mirror may have made it live before: then this is late, which only makes the drain wait for some new runs as well.
     rotation: { reloadedAt: context.clock.now() },
-    events: context.consumers.map(({ name }) => ({ code: "consumerReloaded" as const, detail: { consumer: name } })),
+    keys: superseded.keys,
+    events: [
+      ...context.consumers.map(({ name }) => ({ code: "consumerReloaded" as const, detail: { consumer: name } })),
+      ...superseded.events,
+    ],
   };
 }
 

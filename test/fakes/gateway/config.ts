@@ -1,8 +1,11 @@
 import { z } from "zod";
+import { ENTRY_NAME } from "./store.ts";
 
 /** The part of openclaw.json that the fake understands; anything else in it is an error. The real gateway reads the same file. */
 
-export const secretReference = z.strictObject({ source: z.enum(["file", "env", "exec"]), provider: z.string(), id: z.string() });
+export const secretReference = z
+  .strictObject({ source: z.enum(["file", "env", "exec", "store"]), provider: z.string(), id: z.string() })
+  .refine(({ source, id }) => source !== "store" || ENTRY_NAME.test(id), "not the name of an entry of the store");
 export type SecretReference = z.output<typeof secretReference>;
 
 const secretInput = z.union([z.string(), secretReference]);
@@ -19,6 +22,7 @@ export const openclawConfig = z.strictObject({
     auth: z.strictObject({ mode: z.literal("token"), token: secretInput }),
     http: z.looseObject({}).optional(),
     controlUi: z.looseObject({}).optional(),
+    remote: z.strictObject({ url: z.string().optional(), token: secretInput.optional() }).optional(),
   }),
   secrets: z.strictObject({
     providers: z.record(

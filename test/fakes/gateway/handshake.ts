@@ -41,6 +41,7 @@ export interface Admitted {
   readonly scopes: readonly string[];
   readonly method: "token" | "device-token";
   readonly deviceToken?: string;
+  readonly deviceId?: string;
 }
 
 /** Whose connections are admitted, and with which scopes. `remote`: every caller counts as one from another host. */
@@ -71,7 +72,7 @@ export function makeHandshake(sharedToken: () => string | undefined, options: { 
     if (id === undefined) throw new RpcRefusal("NOT_PAIRED", "device identity required", { details: { code: "DEVICE_IDENTITY_REQUIRED" } });
     const token = devices.get(id)?.token;
     if (token === undefined || token !== params.auth?.deviceToken) throw mismatch("AUTH_DEVICE_TOKEN_MISMATCH");
-    return { scopes: params.scopes, method: "device-token", deviceToken: token };
+    return { scopes: params.scopes, method: "device-token", deviceToken: token, deviceId: id };
   }
 
   /** With the shared token and a signed device: approved silently on loopback, by a person from elsewhere. */
@@ -81,9 +82,9 @@ export function makeHandshake(sharedToken: () => string | undefined, options: { 
     if (!device.approved) {
       throw new RpcRefusal("NOT_PAIRED", "pairing required", { details: { code: "PAIRING_REQUIRED", requestId: device.requestId } });
     }
-    if (params.client.id !== "cli" && !options.remote) return { scopes: params.scopes, method: "token" };
+    if (params.client.id !== "cli" && !options.remote) return { scopes: params.scopes, method: "token", deviceId: id };
     device.token ??= `device-canary-${randomBytes(16).toString("hex")}`;
-    return { scopes: params.scopes, method: "token", deviceToken: device.token };
+    return { scopes: params.scopes, method: "token", deviceToken: device.token, deviceId: id };
   }
 
   /** On loopback a backend keeps its scopes without a device; from elsewhere nobody does. */

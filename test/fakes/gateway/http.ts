@@ -22,11 +22,11 @@ const FAILURES: Readonly<Record<Failure, readonly [number, string]>> = {
 /** `POST /v1/chat/completions`: a request of a user to an agent. */
 export async function chatCompletions(
   runs: Runs,
-  token: string | undefined,
+  mayEnter: (token: string | undefined) => Promise<boolean>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (request.headers.authorization !== `Bearer ${token}`)
+  if (!(await mayEnter(/^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1])))
     return send(response, 401, { error: { message: "Unauthorized", type: "unauthorized" } });
   const read = chatRequest.safeParse(await json(request).catch(() => undefined));
   if (!read.success) return send(response, 400, { error: { message: "invalid request", type: "invalid_request_error" } });

@@ -4,12 +4,14 @@ import type { OpenClawConfig } from "./config.ts";
 import { RpcRefusal } from "./handshake.ts";
 import type { Runs } from "./runs.ts";
 import { type Secrets, StrictFailure } from "./secrets.ts";
+import type { Store } from "./store.ts";
 
 export interface Inside {
   readonly config: OpenClawConfig;
   readonly path: string;
   readonly secrets: Secrets;
   readonly runs: Runs;
+  readonly store: Store;
   readonly lines: readonly string[];
   log(line: string): void;
   approve(requestId: string): boolean;
@@ -37,7 +39,7 @@ const BLACK = "__OPENCLAW_REDACTED__";
 const TARGETS = [
   ...["apiKey", "headers.*", "request.headers.*", "request.auth.token", "request.auth.value"].map((field) => `models.providers.*.${field}`),
   ...["memory.search.remote.apiKey", "tts.providers.*.apiKey"].flatMap((field) => [field, `agents.entries.*.${field}`]),
-  ...["talk.providers.*.apiKey", "skills.entries.*.apiKey", "gateway.auth.token"],
+  ...["talk.providers.*.apiKey", "skills.entries.*.apiKey", "gateway.auth.token", "gateway.remote.token"],
 ];
 
 /** Every method that the fake knows; any other is refused, and so is a parameter that is not listed here. */
@@ -69,6 +71,27 @@ export const METHODS: Readonly<Record<string, Method>> = {
       return { ok: true, assignments, diagnostics: [], inactiveRefPaths: [] };
     },
   ),
+
+  "secrets.store.list": method("operator.admin", none, ({ store }) => ({ entries: store.list() })),
+
+  "secrets.store.set": method(
+    "operator.admin",
+    z.strictObject({
+      name: z.string(),
+      value: z.string(),
+      kind: z.enum(["secret", "env"]),
+      allowedHosts: z.array(z.string()).max(128).optional(),
+    }),
+    async (inside, { name, value, kind }) => {
+      inside.store.set(name, value, kind, "gateway-client");
+      return { ok: true, ...(await afterWrite(inside, name, "saved")) };
+    },
+  ),
+
+  "secrets.store.delete": method("operator.admin", z.strictObject({ name: z.string() }), async (inside, { name }) => {
+    inside.store.remove(name);
+    return { ok: true, ...(await afterWrite(inside, name, "deleted")) };
+  }),
 
   status: method("operator.read", none, ({ secrets }) => ({ runtimeVersion: "2026.9.6", degradedSecretOwners: secrets.degraded() })),
   health: method("operator.read", none, () => ({ ok: true })),
@@ -152,6 +175,20 @@ export async function callMethod(
   if (!read.success) throw new RpcRefusal("INVALID_REQUEST", `invalid ${name} params: ${read.error.issues[0]?.path.join(".") ?? ""}`);
   return known.run(inside, read.data as never, early);
 }
+
+/** The entry is written already: what can still fail is that the gateway takes it up. */
+async function afterWrite({ secrets, log }: Inside, name: string, what: "saved" | "deleted") {
+  try {
+    return await secrets.reloadEntry(name);
+  } catch (error) {
+    if (!(error instanceof StrictFailure)) throw error;
+    setTimeout(log, LOG_LAG_MS, `secrets.store runtime refresh failed: ${error.message}`);
+    throw new RpcRefusal("UNAVAILABLE", `Secret store entry was ${what}, but post-write runtime refresh failed.`);
+  }
+}
+
+/** Methods that may be called thirty times a minute only. */
+export const LIMITED: readonly string[] = ["secrets.store.set", "secrets.store.delete"];
 
 function chosen(runs: Runs, agentId: string | undefined): string {
   const agents = runs.agents();

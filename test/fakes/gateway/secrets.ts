@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { lstat, readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import type { OpenClawConfig, SecretReference } from "./config.ts";
+import type { Store } from "./store.ts";
 
 /** A reference that could not be loaded, as `status` shows it. */
 export interface DegradedOwner {
@@ -23,7 +24,7 @@ class Unresolved extends Error {}
 export type Secrets = ReturnType<typeof makeSecrets>;
 
 /** The gateway's snapshot of all references: read at start and at a reload, and never else. */
-export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string, string>>, log: (line: string) => void) {
+export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string, string>>, store: Store, log: (line: string) => void) {
   const references = [...findReferences(config, [])];
   let active = new Map<string, string>();
   let degraded: readonly DegradedOwner[] = [];
@@ -36,27 +37,36 @@ export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string,
     paths: () => references.map(({ path }) => path),
     /** Reads everything again and answers how many owners are degraded. One that comes while another runs joins it. */
     reload(): Promise<number> {
-      running ??= read().finally(() => {
+      running ??= read(undefined).finally(() => {
         running = undefined;
       });
       return running;
+    },
+    /** After a change of an entry of the store: joins nothing, and what cannot be resolved any more goes cold. Whether anything refers to it. */
+    async reloadEntry(name: string): Promise<{ reloaded: false } | { reloaded: true; warningCount: number }> {
+      if (!references.some(({ reference }) => reference.source === "store" && reference.id === name)) return { reloaded: false };
+      while (running !== undefined) await running.catch(() => {});
+      running = read(name).finally(() => {
+        running = undefined;
+      });
+      return { reloaded: true, warningCount: (await running) > 0 ? 1 : 0 };
     },
     value: (input: string | SecretReference | undefined, path: string) => (typeof input === "string" ? input : active.get(path)),
   };
   return secrets;
 
-  async function read(): Promise<number> {
+  async function read(forcedCold: string | undefined): Promise<number> {
     const next = new Map<string, string>();
     const failed: DegradedOwner[] = [];
     for (const { path, reference } of references) {
       try {
-        const value = await resolve(config, reference, env);
+        const value = await resolve(config, reference, env, store);
         if (typeof value !== "string" || value === "") throw new StrictFailure(`${path} resolved to a non-string or empty value.`);
         next.set(path, value);
       } catch (error) {
         if (!(error instanceof Unresolved)) throw error;
         if (path.startsWith("gateway.auth.")) throw new StrictFailure(`${path} could not be resolved.`);
-        const kept = active.get(path);
+        const kept = reference.source === "store" && reference.id === forcedCold ? undefined : active.get(path);
         if (kept !== undefined) next.set(path, kept);
         const ownerId = path.split(".")[2] ?? path;
         const owner = { ownerKind: "provider", ownerId, state: "unavailable", paths: [path], reason: error.message } as const;
@@ -82,8 +92,10 @@ async function resolve(
   config: OpenClawConfig,
   { source, provider, id }: SecretReference,
   env: Readonly<Record<string, string>>,
+  store: Store,
 ): Promise<unknown> {
   if (source === "env") return env[id] ?? fail(NOT_FOUND);
+  if (source === "store") return provider === "default" ? (store.get(id)?.value ?? fail(NOT_FOUND)) : fail(FAILED);
   const from = config.secrets.providers[provider] ?? fail(FAILED);
   if (from.source === "exec") return runResolver(from, provider, id, env);
   const content = await readGuarded(from.path);

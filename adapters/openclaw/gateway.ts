@@ -1,19 +1,22 @@
 import { z } from "zod";
-import type { AdapterCode } from "../../../src/contract/errors.ts";
-import { AdapterError } from "../../../src/contract/errors.ts";
-import { Secret } from "../../../src/contract/secret.ts";
+import type { AdapterCode } from "../../src/contract/errors.ts";
+import { AdapterError } from "../../src/contract/errors.ts";
+import { Secret } from "../../src/contract/secret.ts";
+import type { Access } from "./access.ts";
 import type { Client, Device } from "./device.ts";
 import { readDevice, signChallenge, writeDevice } from "./device.ts";
 import type { Answer, Channel, Limits, Refusal } from "./frames.ts";
 import { openChannel } from "./frames.ts";
-import type { Setup } from "./settings.ts";
 
 const PROTOCOL = 4;
 const SCOPES = ["operator.admin"];
-const METHODS = ["secrets.reload", "secrets.resolve", "status", "models.probe", "agent", "agents.list", "sessions.list", "config.get"];
+const METHODS = [
+  ...["secrets.reload", "secrets.resolve", "secrets.store.list", "secrets.store.set"],
+  ...["status", "models.probe", "agent", "agents.list", "sessions.list", "config.get"],
+];
 
 /** As this client we work; a device token that `PAIRING` was given serves it, too. */
-const WORKING = { id: "gateway-client", mode: "backend", version: "1", platform: process.platform } as const satisfies Client;
+export const WORKING = { id: "gateway-client", mode: "backend", version: "1", platform: process.platform } as const satisfies Client;
 /** As this one we introduce ourselves: only it is given a device token (OpenClaw 2026.9.6). */
 export const PAIRING = { ...WORKING, id: "cli", mode: "cli" } as const satisfies Client;
 
@@ -34,18 +37,18 @@ export interface Gateway extends Disposable {
 }
 
 /** Connects as the paired device. Throws `misconfigured` when there is none, or when the gateway does not let it do its work. */
-export async function openGateway(setup: Setup, signal: AbortSignal): Promise<Gateway> {
-  const { name, world, settings } = setup;
+export async function openGateway(access: Access, signal: AbortSignal): Promise<Gateway> {
+  const { name, world, settings } = access;
   const pair = `rotatectl pair ${name}`;
-  const device = await readDevice(setup);
+  const device = await readDevice(access);
   if (device?.token === undefined) {
     throw new AdapterError("misconfigured", `${name}: connect: rotated is not paired with this gateway`, { cure: pair });
   }
-  const channel = await openChannel(setup, signal);
+  const channel = await openChannel(access, signal);
   const aheadMs = channel.challenge.ts - world.clock.now();
   try {
-    const greeted = await greet(setup, channel, { client: WORKING, device, bearer: { deviceToken: device.token } }, signal);
-    if (!greeted.ok) throw refused(setup, "connect", greeted.refusal);
+    const greeted = await greet(access, channel, { client: WORKING, device, bearer: { deviceToken: device.token } }, signal);
+    if (!greeted.ok) throw refused(access, "connect", greeted.refusal);
     if (!greeted.hello.auth.scopes.includes("operator.admin")) {
       throw new AdapterError("misconfigured", `${name}: connect: the gateway does not give rotated the scope operator.admin`, {
         cure: pair,
@@ -68,8 +71,8 @@ export async function openGateway(setup: Setup, signal: AbortSignal): Promise<Ga
     ask,
     async call(method, params, reply) {
       const answer = await ask(method, params, {});
-      if (!answer.ok) throw refused(setup, method, answer.refusal);
-      return readReply(setup, method, reply, answer.payload);
+      if (!answer.ok) throw refused(access, method, answer.refusal);
+      return readReply(access, method, reply, answer.payload);
     },
     [Symbol.dispose]: () => channel.close(),
   };
@@ -77,34 +80,35 @@ export async function openGateway(setup: Setup, signal: AbortSignal): Promise<Ga
 
 /** Says hello. A device token that comes back is on disk before this returns. */
 export async function greet(
-  setup: Setup,
+  access: Access,
   channel: Channel,
-  as: { client: Client; device: Device; bearer: { token: Secret } | { deviceToken: Secret } },
+  as: { client: Client; device?: Device; bearer: { token: Secret } | { deviceToken: Secret }; scopes?: readonly string[] },
   signal: AbortSignal,
 ): Promise<{ ok: true; hello: Hello } | { ok: false; refusal: Refusal }> {
   const bearer = "token" in as.bearer ? as.bearer.token : as.bearer.deviceToken;
+  const { device, scopes = SCOPES } = as;
   const params = {
     minProtocol: PROTOCOL,
     maxProtocol: PROTOCOL,
     client: as.client,
     role: "operator",
-    scopes: SCOPES,
+    scopes,
     caps: [],
     auth: "token" in as.bearer ? { token: bearer.reveal() } : { deviceToken: bearer.reveal() },
-    device: signChallenge(as.device, as.client, SCOPES, bearer, channel.challenge),
+    ...(device && { device: signChallenge(device, as.client, scopes, bearer, channel.challenge) }),
   };
-  const answer = await channel.request("connect", params, { signal, timeoutMs: setup.settings.callTimeout });
+  const answer = await channel.request("connect", params, { signal, timeoutMs: access.settings.callTimeout });
   if (!answer.ok) return answer;
-  const greeting = readReply(setup, "connect", hello, answer.payload);
-  if (greeting.auth.deviceToken !== undefined) {
+  const greeting = readReply(access, "connect", hello, answer.payload);
+  if (greeting.auth.deviceToken !== undefined && device !== undefined) {
     const token = new Secret(greeting.auth.deviceToken);
-    if (as.device.token === undefined || !token.equals(as.device.token)) await writeDevice(setup, { seed: as.device.seed, token });
+    if (device.token === undefined || !token.equals(device.token)) await writeDevice(access, { seed: device.seed, token });
   }
   return { ok: true, hello: greeting };
 }
 
 /** Checks the shape of a reply. Nothing of it enters the message. */
-export function readReply<Reply>({ name }: Setup, method: string, reply: z.ZodType<Reply>, payload: unknown): Reply {
+export function readReply<Reply>({ name }: Access, method: string, reply: z.ZodType<Reply>, payload: unknown): Reply {
   const read = reply.safeParse(payload);
   if (!read.success) throw new AdapterError("malformed", `${name}: ${method}: the answer has another shape than that of OpenClaw 2026.9`);
   return read.data;
@@ -116,14 +120,21 @@ const CODES: Readonly<Record<string, AdapterCode>> = {
   FORBIDDEN: "forbidden",
   NOT_FOUND: "notFound",
   RATE_LIMITED: "rateLimited",
+  AUTH_RATE_LIMITED: "rateLimited",
   AUTH_TOKEN_MISMATCH: "unauthorized",
 };
 
 /** A no of the gateway as an error. By its code: its text may quote a vendor. */
-export function refused({ name }: Setup, method: string, { code, details, retryAfterMs }: Refusal): AdapterError {
+export function refused({ name }: Access, method: string, { code, details, retryAfterMs }: Refusal): AdapterError {
   const known = [details.code ?? "", code].find((word) => NOT_PAIRED.has(word) || word in CODES);
   const why = known ?? (/^[A-Z_]{1,40}$/.test(code) ? code : "refused");
   const message = `${name}: ${method}: the gateway answered ${why}`;
   if (known !== undefined && NOT_PAIRED.has(known)) return new AdapterError("misconfigured", message, { cure: `rotatectl pair ${name}` });
-  return new AdapterError(CODES[why] ?? "unavailable", message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  // What changes something may be asked for 30 times a minute, and a call beyond that is answered as if something were down.
+  const limited = code === "UNAVAILABLE" && details.limit !== undefined;
+  return new AdapterError(
+    limited ? "rateLimited" : (CODES[why] ?? "unavailable"),
+    message,
+    retryAfterMs === undefined ? {} : { retryAfterMs },
+  );
 }

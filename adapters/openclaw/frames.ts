@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { AdapterError } from "../../../src/contract/errors.ts";
-import type { Setup } from "./settings.ts";
+import { AdapterError } from "../../src/contract/errors.ts";
+import type { Access } from "./access.ts";
 
 /** What the gateway sends first; the answer to it is signed. */
 const challenge = z.object({ nonce: z.string(), ts: z.number() });
@@ -10,7 +10,7 @@ export type Challenge = z.output<typeof challenge>;
 const refusal = z.object({
   code: z.string().catch("UNKNOWN"),
   message: z.string().catch(""),
-  details: z.object({ code: z.string().optional(), requestId: z.string().optional() }).catch({}),
+  details: z.object({ code: z.string().optional(), requestId: z.string().optional(), limit: z.string().optional() }).catch({}),
   retryable: z.boolean().catch(false),
   retryAfterMs: z.number().optional().catch(undefined),
 });
@@ -46,7 +46,7 @@ interface Waiting {
 }
 
 /** Opens a connection and waits for the gateway's challenge. */
-export async function openChannel({ name, settings, world }: Setup, signal: AbortSignal): Promise<Channel> {
+export async function openChannel({ name, settings, world }: Access, signal: AbortSignal): Promise<Channel> {
   signal.throwIfAborted();
   const socket = world.openWebSocket(settings.url);
   const greeting = Promise.withResolvers<Challenge>();

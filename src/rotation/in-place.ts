@@ -1,0 +1,67 @@
+import type { Secret } from "../contract/secret.ts";
+import type { Key, Supply } from "../model.ts";
+import type { Problem, StepContext, Writes } from "./context.ts";
+import { askVendor, secretOf } from "./observe.ts";
+
+/** Where a vendor knows one value at a time, the reload that brings the new one revokes the old one: no gate can stand before it. */
+export const RELOAD_REVOKES: Readonly<Record<Supply, boolean>> = {
+  create: false,
+  intake: false,
+  "dual-slot": false,
+  "in-place": true,
+};
+
+/** When the value before the target was last seen to serve; `undefined` when it was not seen. */
+type ServedAt = number | undefined;
+
+/** What an earlier look has seen of it; a step begins with what the one before it hands over. */
+export function servedAtInMemo({ rotation }: StepContext): ServedAt {
+  const { servedAt } = rotation.memo;
+  return typeof servedAt === "number" ? servedAt : undefined;
+}
+
+/** Tries the value before the target, and gives the moment right before it was accepted. */
+export async function seenServing(context: StepContext): Promise<ServedAt> {
+  const before = [context.old, ...context.debts].find(
+    (key) => key !== undefined && key.id !== context.target?.id && key.promotedAt !== null,
+  );
+  const secret = before && (await secretOf(context, before));
+  const now = context.clock.now();
+  return before && secret && (await askVendor(context, before, secret)) === "accepted" ? now : undefined;
+}
+
+/**
+ * Finds out which value is live, trying the new one first, then the old: a write, a restart or a crash may have decided it
+ * already. Once for a step, because a wrong value may be counted against who tries it.
+ */
+export async function findLive(context: StepContext, target: Key, secret: Secret): Promise<ServedAt> {
+  const known = servedAtInMemo(context);
+  if (context.rotation.memo["looked"] === true || (await askVendor(context, target, secret)) === "accepted") return known;
+  return (await seenServing(context)) ?? known;
+}
+
+/**
+ * Once the target is accepted, every other value is gone: the debts count as revoked, and it is known for how long, at most,
+ * neither was accepted. A problem when it is not accepted although the consumers hold it.
+ */
+export async function supersede(
+  context: StepContext,
+  target: Key,
+  secret: Secret,
+  servedAt: ServedAt,
+): Promise<Required<Pick<Writes, "keys" | "events">> | Problem> {
+  const { name } = context.provider;
+  if ((await askVendor(context, target, secret)) !== "accepted") {
+    const text = `${name}: ${target.vendorId} is loaded, and not accepted`;
+    return { code: "contradicted", text, hint: `look at ${name} itself: what does it ask of those who come with it?` };
+  }
+  const now = context.clock.now();
+  const gone = context.debts.filter((debt) => debt.revokedAt === null);
+  return {
+    keys: gone.map(({ id }) => ({ id, set: { revokeAnnouncedAt: now, revokedAt: now } })),
+    events: [
+      ...gone.map(({ vendorId }) => ({ code: "keySuperseded" as const, detail: { keyId: vendorId, by: target.vendorId } })),
+      ...(servedAt === undefined ? [] : [{ code: "gapMeasured" as const, detail: { atMostMs: now - servedAt } }]),
+    ],
+  };
+}
