@@ -24,7 +24,7 @@ type Place = z.output<typeof place>;
 
 /** OpenClaw's own secret store: https://docs.openclaw.ai/gateway/secrets. It keeps one value, and shows it to nobody but its gateway. */
 export const openclawSecrets = defineStore({
-  title: "OpenClaw's own secret store",
+  title: "OpenClaw's own secret store, as a mirror",
   settings,
   place,
   through: { setting: "consumer", type: "openclaw" },
@@ -43,6 +43,7 @@ const listed = z.object({ entries: z.array(z.object({ name: z.string(), kind: z.
 /** There is no call that reads an entry back. What is seen of it is the value that the gateway uses at `reference`. */
 function connect(access: Access, { path }: Place, reference: string): Mirror {
   const { name } = access;
+  const cure = `${reference} in openclaw.json must be { "source": "store", "provider": "default", "id": "${path}" }`;
 
   async function entry(gateway: Gateway): Promise<{ readonly kind: string } | undefined> {
     return (await gateway.call("secrets.store.list", {}, listed)).entries.find((one) => one.name === path);
@@ -64,11 +65,13 @@ function connect(access: Access, { path }: Place, reference: string): Mirror {
       const setting = (await readSettings(gateway)).at(reference);
       if (setting.is !== "reference" || setting.source !== "store") {
         const why = setting.is === "reference" ? `refers to the source "${setting.source}"` : "is no reference";
-        throw new AdapterError("misconfigured", `${name}: ${reference} ${why}, not to OpenClaw's own store`, {
-          cure: `in openclaw.json make it { "source": "store", "provider": "default", "id": "${path}" }`,
-        });
+        throw new AdapterError("misconfigured", `${name}: ${reference} ${why}, not to OpenClaw's own store`, { cure });
       }
-      if ((await entry(gateway))?.kind === "env") {
+      const known = await entry(gateway);
+      if (known === undefined && (await activeValues(gateway, [reference])).length > 0) {
+        throw new AdapterError("misconfigured", `${name}: ${reference} has its value from another entry: there is no ${path}`, { cure });
+      }
+      if (known?.kind === "env") {
         throw new AdapterError("misconfigured", `${name}: ${path} is an entry that agents can read`, {
           cure: `keep it from them: openclaw secrets store set ${path} --kind secret, then: openclaw secrets reload`,
         });
@@ -89,9 +92,7 @@ function connect(access: Access, { path }: Place, reference: string): Mirror {
       if (over === undefined ? found !== undefined : found?.equals(over) !== true) throw foreign(found, over);
       const { reloaded } = await gateway.call("secrets.store.set", { name: path, value: secret.reveal(), kind: "secret" }, written);
       if (reloaded) return;
-      throw new AdapterError("misconfigured", `${name}: write ${path}: no reference names this entry, so nothing uses it`, {
-        cure: `${reference} in openclaw.json must be { "source": "store", "provider": "default", "id": "${path}" }`,
-      });
+      throw new AdapterError("misconfigured", `${name}: write ${path}: no reference names this entry, so nothing uses it`, { cure });
     },
   };
 

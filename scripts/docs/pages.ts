@@ -78,7 +78,9 @@ function providers(plugs: Plugs, examples: readonly Config[]): readonly string[]
 
 function providerRow(type: string, definition: ProviderDefinition, examples: readonly Config[]): readonly string[] {
   const { settings } = entryOf(examples, (config) => config.providers, type);
-  const provider = definition.connect(settings, idleWorld);
+  const { through } = definition;
+  const consumer = through && { name: "example", settings: entryOf(examples, (config) => config.consumers, through.type).settings };
+  const provider = definition.connect(settings, idleWorld, consumer);
   const expires = Object.keys(definition.settings.shape).some((name) => /expires|lifetime/i.test(name));
   const { lastUsed, title, listLagMs } = definition;
   const used = lastUsed === undefined ? "no" : `yes, ${span(lastUsed.lagMs)} late at most`;

@@ -75,8 +75,7 @@ function wrongRoles({ stores, credentials }: Parts, document: Document, plugs: P
 
 /** Some plugs go through a consumer of the file: there must be one of that name, and of the type that they speak to. */
 function wrongConsumers(parts: Parts, document: Document, plugs: Plugs): readonly Problem[] {
-  const { consumers } = (document.value ?? {}) as { readonly consumers?: Readonly<Record<string, { readonly type?: unknown } | null>> };
-  const types = new Map(Object.entries(consumers ?? {}).map(([name, entry]) => [name, entry?.type]));
+  const types = consumerTypes(document);
   const suggest = makeSuggest();
   return (["providers", "stores"] as const).flatMap((section) =>
     Object.entries(parts[section]).flatMap(([name, { type, ...settings }]) => {
@@ -98,6 +97,12 @@ function wrongConsumers(parts: Parts, document: Document, plugs: Plugs): readonl
   );
 }
 
+/** As they stand in the file, right or wrong in themselves. */
+function consumerTypes({ value }: Document): ReadonlyMap<string, unknown> {
+  const { consumers } = (value ?? {}) as { readonly consumers?: Readonly<Record<string, { readonly type?: unknown } | null>> };
+  return new Map(Object.entries(consumers ?? {}).map(([name, entry]) => [name, entry?.type]));
+}
+
 /** What is only reached through a consumer is only seen through it: the credential must use it. */
 function unusedConsumers({ providers, stores, credentials }: Parts, document: Document, plugs: Plugs): readonly Problem[] {
   const places = placesOf(credentials).map(({ name, path, used, role }) => {
@@ -109,9 +114,11 @@ function unusedConsumers({ providers, stores, credentials }: Parts, document: Do
     const path: Path = ["credentials", name, "provider"];
     return { name, path, what: "provider", through: plugs.providers[type]?.through, settings };
   });
+  const types = consumerTypes(document);
   return [...places, ...issuers].flatMap(({ name, path, what, through, settings }) => {
-    const wanted = through === undefined ? undefined : settings[through.setting as keyof typeof settings];
-    if (wanted === undefined || credentials[name]?.consumers.some(({ use }) => use === wanted)) return [];
+    if (through === undefined) return [];
+    const wanted = String(settings[through.setting as keyof typeof settings]);
+    if (types.get(wanted) !== through.type || credentials[name]?.consumers.some(({ use }) => use === wanted)) return [];
     const message = `this ${what} goes through consumer "${wanted}", which the credential does not use`;
     return [tell(document, path, message, `add it to the consumers of ${name}: { use: ${wanted}, … }`)];
   });

@@ -20,24 +20,26 @@ export function servedAtInMemo({ rotation }: StepContext): ServedAt {
   return typeof servedAt === "number" ? servedAt : undefined;
 }
 
-/** Tries the value before the target, and gives the moment right before it was accepted. */
+/** The value before the target, where it is live: the moment right before it was tried and accepted. */
 export async function seenServing(context: StepContext): Promise<ServedAt> {
   const before = [context.old, ...context.debts].find(
     (key) => key !== undefined && key.id !== context.target?.id && key.promotedAt !== null,
   );
-  const secret = before && (await secretOf(context, before));
+  // Who tries a wrong one pays for it: only what the vendor calls live is tried.
+  if (before === undefined || !(await isLive(context, before))) return undefined;
+  const secret = await secretOf(context, before);
   const now = context.clock.now();
-  return before && secret && (await askVendor(context, before, secret)) === "accepted" ? now : undefined;
+  return secret !== undefined && (await askVendor(context, before, secret)) === "accepted" ? now : undefined;
 }
 
-/**
- * Finds out which value is live, trying the new one first, then the old: a write, a restart or a crash may have decided it
- * already. Once for a step, because a wrong value may be counted against who tries it.
- */
-export async function findLive(context: StepContext, target: Key, secret: Secret): Promise<ServedAt> {
+/** Looks which value is live before the consumers reload, the new one or the old: a write, a restart or a crash may have decided it. */
+export async function findLive(context: StepContext, target: Key): Promise<ServedAt> {
   const known = servedAtInMemo(context);
-  if (context.rotation.memo["looked"] === true || (await askVendor(context, target, secret)) === "accepted") return known;
-  return (await seenServing(context)) ?? known;
+  return (await isLive(context, target)) ? known : ((await seenServing(context)) ?? known);
+}
+
+async function isLive({ call, provider }: StepContext, key: Key): Promise<boolean> {
+  return (await call((signal) => provider.provider.list(signal))).some(({ id }) => id === key.vendorId);
 }
 
 /**

@@ -6,7 +6,6 @@ import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
 import { activeValues } from "../../adapters/openclaw/active.ts";
 import { type Gateway, openGateway } from "../../adapters/openclaw/gateway.ts";
 import { openclawSecrets } from "../../adapters/stores/openclaw-secrets.ts";
-import type { OpenClawFile } from "../fakes/gateway/config.ts";
 import { startFakeGateway } from "../fakes/gateway.ts";
 import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../support/openclaw.ts";
 import { testWorld } from "../support/world.ts";
@@ -17,13 +16,13 @@ const REFERENCE = "models.providers.openai.apiKey";
 const { signal } = new AbortController();
 
 /** An openclaw.json whose only key is an entry of the gateway's own store. */
-function ownStoreJson(port = 0): OpenClawFile {
-  const file = openclawJson({ vendor: "http://127.0.0.1:9/v1", secretFile: "/dev/null", port });
-  const { openai } = file.models.providers;
-  if (openai === undefined) throw new Error("no provider");
-  const apiKey = { source: "store", provider: "default", id: ENTRY } as const;
-  return { ...file, models: { providers: { openai: { ...openai, apiKey } } } };
-}
+const ownStoreJson = (port = 0) =>
+  openclawJson({
+    vendor: "http://127.0.0.1:9/v1",
+    secretFile: "/dev/null",
+    port,
+    apiKey: { source: "store", provider: "default", id: ENTRY },
+  });
 
 export const openclawMirrorFixtures: readonly MirrorFixture[] = [
   {

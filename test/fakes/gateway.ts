@@ -87,6 +87,7 @@ export async function startFakeGateway(file: OpenClawFile, options: FakeGatewayO
     token,
     /** WebSocket connections that were ever opened. */
     connections: () => connections,
+    config,
     knobs,
     lines,
     devices: handshake.devices,

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
-import { GATEWAY_TOKEN, openclawJson } from "../support/openclaw.ts";
+import { GATEWAY_TOKEN } from "../support/openclaw.ts";
+import { tokenJson } from "../support/token-host.ts";
 import { startFakeGateway } from "./gateway.ts";
 import type { FakeVendor } from "./index.ts";
 
@@ -11,7 +12,7 @@ export async function openclawTokenVendor(): Promise<FakeVendor> {
   const directory = await mkdtemp(join(tmpdir(), "rotated-own-token-"));
   const path = join(directory, "token");
   await writeFile(path, GATEWAY_TOKEN, { mode: 0o600 });
-  const gateway = await startFakeGateway(ownTokenJson(path));
+  const gateway = await startFakeGateway(tokenJson("file", path));
   let requests = 0;
   gateway.onRequest = (_, phase) => {
     if (phase === "before") requests += 1;
@@ -47,19 +48,6 @@ export async function openclawTokenVendor(): Promise<FakeVendor> {
       await gateway.close();
       await rm(directory, { recursive: true, force: true });
     },
-  };
-}
-
-/** The usual openclaw.json, with the gateway's own token in a file of its own. */
-export function ownTokenJson(path: string, port = 0) {
-  const file = openclawJson({ vendor: "http://127.0.0.1:9/v1", secretFile: "/dev/null", port });
-  const { openai } = file.models.providers;
-  if (openai === undefined) throw new Error("no provider");
-  return {
-    ...file,
-    gateway: { ...file.gateway, auth: { mode: "token" as const, token: { source: "file" as const, provider: "token", id: "value" } } },
-    secrets: { providers: { token: { source: "file" as const, path, mode: "singleValue" as const } } },
-    models: { providers: { openai: { ...openai, apiKey: "sk-canary-plain" } } },
   };
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -65,6 +65,10 @@ export class Host {
 
   write(name: string, content: string): void {
     writeFileSync(this.path(name), content, { mode: 0o600 });
+  }
+
+  folder(name: string): void {
+    mkdirSync(this.path(name), { mode: 0o700 });
   }
 
   read(name: string): string {

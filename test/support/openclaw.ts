@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installPeer } from "../../scripts/peers.ts";
-import type { OpenClawFile } from "../fakes/gateway/config.ts";
+import type { OpenClawFile, SecretReference } from "../fakes/gateway/config.ts";
 
 export const GATEWAY_TOKEN = "gateway-token-canary-0123456789abcdef";
 
@@ -19,14 +19,19 @@ export function openclawJson(options: {
   readonly agents?: readonly string[];
   /** Without it, a variable of the environment beats the reference. */
   readonly pinned?: boolean;
+  /** Another reference to the key. */
+  readonly apiKey?: SecretReference;
+  /** Another token than `GATEWAY_TOKEN`, or a reference to it. */
+  readonly token?: SecretReference;
 }): OpenClawFile {
-  const { vendor, secretFile, port = 0, agents, pinned = true } = options;
+  const { vendor, secretFile, port = 0, agents, pinned = true, token = GATEWAY_TOKEN } = options;
+  const { apiKey = { source: "file", provider: "keys", id: "/openai/apiKey" } } = options;
   return {
     gateway: {
       mode: "local",
       bind: "loopback",
       port,
-      auth: { mode: "token", token: GATEWAY_TOKEN },
+      auth: { mode: "token", token },
       http: { endpoints: { chatCompletions: { enabled: true } } },
     },
     secrets: { providers: { keys: { source: "file", path: secretFile, mode: "json" } } },
@@ -36,7 +41,7 @@ export function openclawJson(options: {
           baseUrl: vendor,
           api: "openai-completions",
           ...(pinned && { auth: "api-key" }),
-          apiKey: { source: "file", provider: "keys", id: "/openai/apiKey" },
+          apiKey,
           models: [{ id: "fake-1", name: "Fake 1" }],
         },
       },

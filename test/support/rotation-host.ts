@@ -5,6 +5,7 @@ import type { RotationView } from "../../src/api.ts";
 import { openClient } from "../../src/cli/client.ts";
 import type { Step } from "../../src/model.ts";
 import type { OpenClawFile } from "../fakes/gateway/config.ts";
+import { makeStore } from "../fakes/gateway/store.ts";
 import { type FakeGateway, startFakeGateway } from "../fakes/gateway.ts";
 import type { FakeKey } from "../fakes/openai/vendor.ts";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
@@ -27,7 +28,11 @@ export interface RotationHostOptions {
   readonly beside?: Readonly<Record<string, unknown>>;
   /** Changes the gateway's openclaw.json before it starts. */
   readonly openclaw?: (file: OpenClawFile) => OpenClawFile;
+  /** The gateway has its key from its own store, which is the mirror `own` of the file. */
+  readonly ownStore?: boolean;
 }
+
+const OWN_ENTRY = "OPENAI_API_KEY";
 
 /** One credential `main` of the OpenAI fake, in a JSON file, used by the strict fake gateway; the daemon is the real one. */
 export class RotationHost {
@@ -57,6 +62,7 @@ export class RotationHost {
     // An empty text keeps the gateway from starting; a place that is not there leaves it without this one key.
     const key = options.empty === true ? {} : { openai: { apiKey: vendor.key.secret } };
     host.write("secrets.json", JSON.stringify({ note: "not ours", ...options.beside, ...key }));
+    const store = makeStore(options.ownStore === true && options.empty !== true ? { [OWN_ENTRY]: vendor.key.secret } : {});
     const gateway = await startFakeGateway(
       openclaw(
         openclawJson({
@@ -64,9 +70,10 @@ export class RotationHost {
           secretFile: host.path("secrets.json"),
           ...(agents === undefined ? {} : { agents }),
           ...(pinned === undefined ? {} : { pinned }),
+          ...(options.ownStore === true ? { apiKey: { source: "store", provider: "default", id: OWN_ENTRY } } : {}),
         }),
       ),
-      { cooldownMs: 2000, ...(options.gatewayEnv === undefined ? {} : { env: options.gatewayEnv }) },
+      { cooldownMs: 2000, store, ...(options.gatewayEnv === undefined ? {} : { env: options.gatewayEnv }) },
     );
     url = gateway.url;
     const made = new RotationHost(host, vendor, gateway);
@@ -97,12 +104,16 @@ export class RotationHost {
           ...options.provider,
         },
       },
-      stores: { local: { type: "file" } },
+      stores: {
+        local: { type: "file" },
+        ...(options.ownStore === true ? { own: { type: "openclaw-secrets", consumer: "gateway" } } : {}),
+      },
       consumers: { gateway: { type: "openclaw", url, token: Host.credential(host, "gateway"), admissionWindow: "50ms" } },
       credentials: {
         main: {
           provider: "openai",
           store: { use: "local", path: host.path("secrets.json"), field: "/openai/apiKey" },
+          ...(options.ownStore === true ? { mirrors: [{ use: "own", path: OWN_ENTRY }] } : {}),
           consumers: [{ use: "gateway", provider: "openai" }],
           every: "30d",
           overlap: "1h",

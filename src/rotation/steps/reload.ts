@@ -14,13 +14,10 @@ export async function reload(context: StepContext): Promise<Answer> {
     return { go: "step", step: "promote", why: "the store or a mirror does not hold the target" };
   const secret = (await secretOf(context, target)) ?? holds.secret;
   const inPlace = RELOAD_REVOKES[context.plan.supply];
-  const servedAt = inPlace ? await findLive(context, target, secret) : undefined;
+  const servedAt = inPlace ? await findLive(context, target) : undefined;
   const other = await reloadAll(context, secret);
   const superseded = other ?? (inPlace ? await supersede(context, target, secret, servedAt) : { keys: [], events: [] });
-  if ("text" in superseded) {
-    const answer = await contradicted(context, superseded);
-    return inPlace && answer.go === "again" ? { ...answer, memo: { ...answer.memo, servedAt, looked: true } } : answer;
-  }
+  if ("text" in superseded) return contradicted(context, superseded);
   return {
     go: "next",
     // A mirror may have made it live before: then this is late, which only makes the drain wait for some new runs as well.
