@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN, openclawJson } from "../support/openclaw.ts";
+import { makeStore } from "./gateway/store.ts";
 import { startFakeGateway } from "./gateway.ts";
 import { startFakeOpenAi } from "./openai.ts";
 
@@ -100,4 +101,31 @@ it("runs as a process of its own", async () => {
   expect((await ask(http, {})).status).toBe(200);
   child.kill("SIGTERM");
   expect(await once(child, "exit")).toEqual([0, null]);
+});
+
+it("closes who came with its own token when that changes, once the call that changed it is answered; devices stay", async () => {
+  const { config } = await place();
+  const entry = { source: "store", provider: "default", id: "OWN_TOKEN" } as const;
+  const store = makeStore({ OWN_TOKEN: GATEWAY_TOKEN });
+  const gateway = await startFakeGateway({ ...config, gateway: { ...config.gateway, auth: { mode: "token", token: entry } } }, { store });
+  onTestFinished(() => gateway.close());
+  const frames: string[] = [];
+  const socket = new WebSocket(gateway.url);
+  const closed = new Promise<number>((resolve) => socket.addEventListener("close", ({ code }) => resolve(code)));
+  const say = (id: string, method: string, params: object) => socket.send(JSON.stringify({ type: "req", id, method, params }));
+  const client = { id: "gateway-client", version: "1", platform: "linux", mode: "backend" };
+  socket.addEventListener("message", ({ data }) => {
+    frames.push(String(data));
+    if (frames.length === 1) {
+      const auth = { token: GATEWAY_TOKEN };
+      say("1", "connect", { minProtocol: 4, maxProtocol: 4, client, role: "operator", scopes: ["operator.admin"], caps: [], auth });
+    }
+    if (frames.length === 2) say("2", "secrets.store.set", { name: "OWN_TOKEN", value: "another-canary-token", kind: "secret" });
+  });
+  expect(await closed).toBe(4001);
+  expect(JSON.parse(frames.at(-1) ?? "")).toMatchObject({ id: "2", ok: true, payload: { ok: true, reloaded: true, warningCount: 0 } });
+  expect((await ask(gateway.http, {}, "another-canary-token")).status).toBe(200);
+  const from = performance.now();
+  expect((await ask(gateway.http, {})).status).toBe(401);
+  expect(performance.now() - from, "a wrong one is answered late").toBeGreaterThan(245);
 });

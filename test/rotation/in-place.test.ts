@@ -26,14 +26,14 @@ async function withToken(
 ): Promise<void> {
   const { kept, change = (file) => file } = options;
   const port = await freePort();
-  const host = makeTokenHost({ kept, url: () => `ws://127.0.0.1:${port}` });
-  const file = change(tokenJson(kept, host.path("token/value"), { port }), host);
+  const host = makeTokenHost({ kept, folder: "own", url: `ws://127.0.0.1:${port}` });
+  const file = change(tokenJson(kept, host.path("own/token"), { port }), host);
   const gateway = await startFakeGateway(file, { store: makeStore({ [TOKEN_ENTRY]: GATEWAY_TOKEN }) });
   const ended = async (id: number) => {
-    for (const until = Date.now() + 30_000; ; await sleep(20)) {
+    for (const limit = Date.now() + 30_000; ; await sleep(20)) {
       const { rotation } = await host.client.call("watch", { id, after: 0, waitMs: 0 });
       if (rotation.outcome !== null) return rotation;
-      if (Date.now() > until) throw new Error(`did not end: ${JSON.stringify(rotation)}\n${host.tail()}`);
+      if (Date.now() > limit) throw new Error(`did not end: ${JSON.stringify(rotation)}\n${host.tail()}`);
     }
   };
   try {
@@ -51,8 +51,14 @@ async function withToken(
   }
 }
 
-const stored = (host: Host) => host.read("token/value");
-const keptFiles = (host: Host) => readdirSync(host.path("token")).filter((name) => name !== "value");
+/** Polls until something is so; says what was waited for, and shows the log, when that takes too long. */
+async function until(host: Host, what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
+  for (const limit = Date.now() + 15_000; !(await ask()); await sleep(5))
+    if (Date.now() > limit) throw new Error(`never: ${what}\n${host.tail()}`);
+}
+
+const stored = (host: Host) => host.read("own/token");
+const keptFiles = (host: Host) => readdirSync(host.path("own")).filter((name) => name !== "token");
 
 /** Everything that must be true of a token that was replaced. */
 async function expectReplaced({ host, gateway }: Scene, rotation: RotationView): Promise<void> {
@@ -136,7 +142,7 @@ describe.concurrent.each(["file", "own store"] as const)("the gateway's own toke
         host.daemon?.kill("SIGKILL");
       };
       const { id } = await rotateToken(host, key);
-      await expect.poll(() => host.alive, { timeout: 15_000 }).toBe(false);
+      await until(host, "the daemon was killed", () => !host.alive);
       await host.start();
       expect((await rotateToken(host, key)).id).toBe(id);
       await expectReplaced(scene, await scene.ended(id));
@@ -150,10 +156,11 @@ describe.concurrent.each(["file", "own store"] as const)("the gateway's own toke
       withToken({ kept }, async (scene) => {
         const { host } = scene;
         const { id } = await rotateToken(host, crypto.randomUUID());
-        for (const until = Date.now() + 20_000; Date.now() < until; ) {
+        const reached = async () => {
           const { open } = await host.show("main");
-          if (open === null || open.step === step) break;
-        }
+          return open === null || open.step === step;
+        };
+        await until(host, `it is at ${step}`, reached);
         await host.end("SIGKILL");
         await host.start();
         await expectReplaced(scene, await scene.ended(id));
@@ -239,7 +246,7 @@ describe.concurrent("a rotation in place", () => {
         return asked >= 2 ? held : undefined;
       };
       const { id } = await rotateToken(host, crypto.randomUUID());
-      await expect.poll(async () => (await host.show("main")).open?.step, { timeout: 15_000 }).toBe("validate");
+      await until(host, "it is at validate", async () => (await host.show("main")).open?.step === "validate");
       await expect(host.client.call("cancel", { name: "main" })).rejects.toThrow(/is off already/);
       gateway.onRequest = undefined;
       release();
@@ -252,7 +259,7 @@ describe.concurrent("a rotation in place", () => {
       const { host, gateway } = scene;
       gateway.onRequest = (name) => (name === "secrets.reload" ? new Promise(() => {}) : undefined);
       await rotateToken(host, crypto.randomUUID());
-      await expect.poll(async () => (await host.show("main")).open?.step, { timeout: 15_000 }).toBe("reload");
+      await until(host, "it is at reload", async () => (await host.show("main")).open?.step === "reload");
       await host.client.call("abandon", { name: "main" });
       gateway.onRequest = undefined;
       expect(gateway.token()).toBe(GATEWAY_TOKEN);

@@ -70,6 +70,8 @@ export interface RealGateway {
   /** Everything that it printed, over all its starts. */
   readonly output: readonly string[];
   start(): Promise<void>;
+  /** Puts an entry into its own secret store with its own command line, which tells a running gateway nothing. */
+  enter(name: string, value: string): Promise<void>;
   /** Ends it as a service manager would; nothing of it is left running. */
   stop(): Promise<void>;
 }
@@ -95,35 +97,44 @@ export async function makeRealGateway(
   const { port } = config.gateway;
   const http = `http://127.0.0.1:${port}`;
 
+  const run = (...args: readonly string[]) =>
+    privately([process.execPath, program, ...args], directory, [installed, dirname(process.execPath)]);
+  const options = {
+    cwd: directory,
+    env: {
+      PATH: [dirname(process.execPath), process.env["PATH"]].join(":"),
+      HOME: directory,
+      OPENCLAW_STATE_DIR: join(directory, "state"),
+      OPENCLAW_CONFIG_PATH: configPath,
+      OPENCLAW_DISABLE_BONJOUR: "1",
+      OPENCLAW_SKIP_CHANNELS: "1",
+      OPENCLAW_NO_RESPAWN: "1",
+      NO_COLOR: "1",
+      ...env,
+    },
+  };
+  const prepare = async () => {
+    await mkdir(join(directory, "state"), { recursive: true });
+    await writeFile(configPath, JSON.stringify(config), { mode: 0o600 });
+  };
+
   return {
     http,
     url: `ws://127.0.0.1:${port}`,
     output,
     async start() {
-      await mkdir(join(directory, "state"), { recursive: true });
-      await writeFile(configPath, JSON.stringify(config), { mode: 0o600 });
+      await prepare();
       before = await leftovers();
-      const command = [process.execPath, program, "gateway", "run"];
-      const started = spawn(...privately(command, directory, [installed, dirname(process.execPath)]), {
-        cwd: directory,
-        // A group of its own: what the gateway starts ends with it.
-        detached: true,
-        stdio: ["ignore", "pipe", "pipe"],
-        env: {
-          PATH: [dirname(process.execPath), process.env["PATH"]].join(":"),
-          HOME: directory,
-          OPENCLAW_STATE_DIR: join(directory, "state"),
-          OPENCLAW_CONFIG_PATH: configPath,
-          OPENCLAW_DISABLE_BONJOUR: "1",
-          OPENCLAW_SKIP_CHANNELS: "1",
-          OPENCLAW_NO_RESPAWN: "1",
-          NO_COLOR: "1",
-          ...env,
-        },
-      });
+      // A group of its own: what the gateway starts ends with it.
+      const started = spawn(...run("gateway", "run"), { ...options, detached: true, stdio: ["ignore", "pipe", "pipe"] });
       child = started;
       for (const stream of [started.stdout, started.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => output.push(text));
       await untilReady(http, started, output);
+    },
+    async enter(name, value) {
+      await prepare();
+      const { status, stderr } = spawnSync(...run("secrets", "store", "set", name, "--kind", "secret"), { ...options, input: value });
+      if (status !== 0) throw new Error(`openclaw secrets store set ${name}: ${stderr.toString().slice(-2000)}`);
     },
     async stop() {
       const running = child;

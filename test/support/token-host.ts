@@ -26,20 +26,21 @@ export function tokenJson(kept: Kept, path: string, more: { vendor?: string; por
   };
 }
 
-/** A host on which `main` is a gateway's own token; the file `token/value` holds it. */
-export function makeTokenHost(options: { kept: Kept; url: () => string; timing?: object; preload?: readonly string[] }): Host {
-  const { kept, url, timing, preload } = options;
-  const host = new Host(() => ({ config: {}, ...(preload && { preload }) }));
-  host.folder("token");
-  host.write("token/value", GATEWAY_TOKEN);
+/** A host on which `main` is a gateway's own token; the file `token` in `folder` holds it. */
+export function makeTokenHost(options: { kept: Kept; folder: string; url: string; timing?: object }): Host {
+  const { kept, folder, url, timing } = options;
+  const host = new Host(() => ({ config: {} }));
+  host.folder(folder);
+  host.write(`${folder}/token`, GATEWAY_TOKEN);
+  const path = host.path(`${folder}/token`);
   host.configure({
     providers: { "gateway-token": { type: "openclaw-token", consumer: "gateway", alsoUsedBy: ["the laptop in the kitchen"] } },
     stores: { local: { type: "file" }, own: { type: "openclaw-secrets", consumer: "gateway" } },
-    consumers: { gateway: { type: "openclaw", url: url(), token: { file: host.path("token/value") } } },
+    consumers: { gateway: { type: "openclaw", url, token: { file: path } } },
     credentials: {
       main: {
         provider: "gateway-token",
-        store: { use: "local", path: host.path("token/value") },
+        store: { use: "local", path },
         mirrors: kept === "file" ? [] : [{ use: "own", path: TOKEN_ENTRY }],
         consumers: [{ use: "gateway", path: "gateway.auth.token" }],
         every: "30d",
