@@ -1,5 +1,6 @@
 import type { Secret } from "../contract/secret.ts";
 import type { Key, Supply } from "../model.ts";
+import type { EventDraft } from "../state/events.ts";
 import type { Problem, StepContext, Writes } from "./context.ts";
 import { askVendor, secretOf } from "./observe.ts";
 
@@ -11,17 +12,11 @@ export const RELOAD_REVOKES: Readonly<Record<Supply, boolean>> = {
   "in-place": true,
 };
 
-/** When the value before the target was last seen to serve; `undefined` when it was not seen. */
-type ServedAt = number | undefined;
-
-/** What an earlier look has seen of it; a step begins with what the one before it hands over. */
-export function servedAtInMemo({ rotation }: StepContext): ServedAt {
-  const { servedAt } = rotation.memo;
-  return typeof servedAt === "number" ? servedAt : undefined;
-}
-
-/** The value before the target, where it is live: the moment right before it was tried and accepted. */
-export async function seenServing(context: StepContext): Promise<ServedAt> {
+/**
+ * When the value before the target was last seen to serve: the moment right before it was tried, which is right before a write
+ * or a reload ends it. `undefined` when it does not serve any more: a restart or a crash may have come first.
+ */
+export async function seenServing(context: StepContext): Promise<number | undefined> {
   const before = [context.old, ...context.debts].find(
     (key) => key !== undefined && key.id !== context.target?.id && key.promotedAt !== null,
   );
@@ -32,25 +27,35 @@ export async function seenServing(context: StepContext): Promise<ServedAt> {
   return secret !== undefined && (await askVendor(context, before, secret)) === "accepted" ? now : undefined;
 }
 
-/** Looks which value is live before the consumers reload, the new one or the old: a write, a restart or a crash may have decided it. */
-export async function findLive(context: StepContext, target: Key): Promise<ServedAt> {
-  const known = servedAtInMemo(context);
-  return (await isLive(context, target)) ? known : ((await seenServing(context)) ?? known);
+/** For how long, at most, neither the old value nor the target was accepted; none where a write did not make the target live. */
+export async function gapSince(
+  context: StepContext,
+  target: Key,
+  secret: Secret,
+  servedAt: number | undefined,
+): Promise<readonly EventDraft[]> {
+  if (servedAt === undefined || !(await isLive(context, target))) return [];
+  return (await askVendor(context, target, secret)) === "accepted" ? [gap(context, servedAt)] : [];
 }
+
+const gap = ({ clock }: StepContext, servedAt: number): EventDraft => ({
+  code: "gapMeasured",
+  detail: { atMostMs: clock.now() - servedAt },
+});
 
 async function isLive({ call, provider }: StepContext, key: Key): Promise<boolean> {
   return (await call((signal) => provider.provider.list(signal))).some(({ id }) => id === key.vendorId);
 }
 
 /**
- * Once the target is accepted, every other value is gone: the debts count as revoked, and it is known for how long, at most,
- * neither was accepted. A problem when it is not accepted although the consumers hold it.
+ * Once the target is accepted, every other value is gone: the debts count as revoked. A problem when it is not accepted although
+ * the consumers hold it.
  */
 export async function supersede(
   context: StepContext,
   target: Key,
   secret: Secret,
-  servedAt: ServedAt,
+  servedAt: number | undefined,
 ): Promise<Required<Pick<Writes, "keys" | "events">> | Problem> {
   const { name } = context.provider;
   if ((await askVendor(context, target, secret)) !== "accepted") {
@@ -63,7 +68,7 @@ export async function supersede(
     keys: gone.map(({ id }) => ({ id, set: { revokeAnnouncedAt: now, revokedAt: now } })),
     events: [
       ...gone.map(({ vendorId }) => ({ code: "keySuperseded" as const, detail: { keyId: vendorId, by: target.vendorId } })),
-      ...(servedAt === undefined ? [] : [{ code: "gapMeasured" as const, detail: { atMostMs: now - servedAt } }]),
+      ...(servedAt === undefined ? [] : [gap(context, servedAt)]),
     ],
   };
 }

@@ -26,7 +26,7 @@ describe("the drain of openclaw", () => {
     const reloadedAt = new Date();
     const drain = (earlier: readonly string[] | undefined) => consumer(undefined, quick).busySince?.(reloadedAt, earlier, signal);
 
-    await expect.poll(() => drain(undefined)).toContain(session?.key);
+    await expect.poll(() => drain(undefined), { timeout: 15_000 }).toContain(session?.key);
     let earlier = (await drain(undefined)) as readonly string[];
     while (earlier.length > 0) {
       const later = (await drain(earlier)) as readonly string[];

@@ -25,7 +25,7 @@ export async function preflight(setup: Setup, current: Secret | undefined, signa
 
 function notAReference(setup: Setup, apiKey: { source: string } | string | undefined): readonly Finding[] {
   const path = keyPath(setup);
-  const cure = `make it a reference to the place that this credential's store writes: "apiKey": { "source": "file", "provider": …, "id": … }`;
+  const cure = `make it a reference to the place that this credential's store writes: "apiKey": { "source": "file", "provider": …, "id": … }, or to the entry of OpenClaw's own store that is its mirror`;
   if (apiKey === undefined)
     return [{ code: "noKey", message: `${setup.name}: ${path} is not set: OpenClaw finds the key elsewhere`, cure }];
   if (typeof apiKey === "string") {

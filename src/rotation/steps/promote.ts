@@ -1,7 +1,8 @@
 import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
+import type { EventDraft } from "../../state/events.ts";
 import type { Answer, StepContext } from "../context.ts";
-import { RELOAD_REVOKES, seenServing, servedAtInMemo } from "../in-place.ts";
+import { gapSince, RELOAD_REVOKES, seenServing } from "../in-place.ts";
 import { awaitOpenCalls, is, mirrorsHold, secretOf, storeHolds } from "../observe.ts";
 import { retreat } from "../way-back.ts";
 
@@ -18,9 +19,7 @@ export async function promote(context: StepContext): Promise<Answer> {
     const hint = `put the value of ${context.old?.vendorId ?? "the last known key"} back, or say rotatectl abandon and then adopt`;
     return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
   }
-  // Where one value at a time is known, a write may make the new one live: what it replaces is looked at right before.
-  const servedAt = RELOAD_REVOKES[context.plan.supply] ? (servedAtInMemo(context) ?? (await seenServing(context))) : undefined;
-  if (is(holds, target)) return copyToMirrors(context, target, holds.secret, servedAt);
+  if (is(holds, target)) return copyToMirrors(context, target, holds.secret);
 
   if ((await secretOf(context, target)) === undefined) {
     return retreat(context, "lost", {
@@ -34,7 +33,7 @@ export async function promote(context: StepContext): Promise<Answer> {
   await context.call((signal) => context.store.promote(target.version, over, signal));
 
   const seen = await storeHolds(context);
-  if (is(seen, target)) return copyToMirrors(context, target, seen.secret, servedAt);
+  if (is(seen, target)) return copyToMirrors(context, target, seen.secret);
   return {
     go: "again",
     at: context.clock.now(),
@@ -43,16 +42,20 @@ export async function promote(context: StepContext): Promise<Answer> {
 }
 
 /** Writes the target to every mirror that does not hold it, and reads it back. One that is down makes the step wait; nothing is undone. */
-async function copyToMirrors(context: StepContext, target: Key, secret: Secret, servedAt: number | undefined): Promise<Answer> {
+async function copyToMirrors(context: StepContext, target: Key, secret: Secret): Promise<Answer> {
+  const events: EventDraft[] = [];
   for (const { plug, holds } of await mirrorsHold(context)) {
     if (is(holds, target)) continue;
     if (holds.what === "foreign") return foreignMirror(context, plug.name);
     const over = holds.what === "ours" ? holds.secret : undefined;
+    // Where one value at a time is known, this write may be what makes the new one live.
+    const servedAt = RELOAD_REVOKES[context.plan.supply] ? await seenServing(context) : undefined;
     await context.announce({ kind: "promote", key: target });
     await context.call((signal) => plug.mirror.write(secret, over, signal));
+    events.push(...(await gapSince(context, target, secret, servedAt)));
   }
   const behind = (await mirrorsHold(context)).find(({ holds }) => !is(holds, target));
-  if (behind === undefined) return promoted(context, target, servedAt);
+  if (behind === undefined) return promoted(context, target, events);
   return {
     go: "again",
     at: context.clock.now(),
@@ -70,15 +73,14 @@ function foreignMirror(context: StepContext, name: string): Answer {
   return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
 }
 
-function promoted(context: StepContext, target: Key, servedAt: number | undefined): Answer {
+function promoted(context: StepContext, target: Key, events: readonly EventDraft[]): Answer {
   const others = context.keys.filter((key) => key.stage === "current" && key.id !== target.id);
   return {
     go: "next",
-    ...(servedAt !== undefined && { memo: { servedAt } }),
     keys: [
       ...others.map(({ id }) => ({ id, set: { stage: "retiring" } as const })),
       { id: target.id, set: { stage: "current", promotedAt: target.promotedAt ?? context.clock.now() } },
     ],
-    events: [{ code: "keyPromoted", detail: { keyId: target.vendorId, over: others[0]?.vendorId ?? null } }],
+    events: [{ code: "keyPromoted", detail: { keyId: target.vendorId, over: others[0]?.vendorId ?? null } }, ...events],
   };
 }

@@ -1,7 +1,7 @@
 import { AdapterError } from "../../contract/errors.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { Answer, Problem, StepContext } from "../context.ts";
-import { findLive, RELOAD_REVOKES, supersede } from "../in-place.ts";
+import { RELOAD_REVOKES, seenServing, supersede } from "../in-place.ts";
 import { again, is, mirrorsShow, secretOf, storeHolds } from "../observe.ts";
 import { retreat } from "../way-back.ts";
 
@@ -14,7 +14,7 @@ export async function reload(context: StepContext): Promise<Answer> {
     return { go: "step", step: "promote", why: "the store or a mirror does not hold the target" };
   const secret = (await secretOf(context, target)) ?? holds.secret;
   const inPlace = RELOAD_REVOKES[context.plan.supply];
-  const servedAt = inPlace ? await findLive(context, target) : undefined;
+  const servedAt = inPlace ? await seenServing(context) : undefined;
   const other = await reloadAll(context, secret);
   const superseded = other ?? (inPlace ? await supersede(context, target, secret, servedAt) : { keys: [], events: [] });
   if ("text" in superseded) return contradicted(context, superseded);
