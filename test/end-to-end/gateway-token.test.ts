@@ -8,7 +8,7 @@ import { freePort, GATEWAY_TOKEN, makeRealGateway, type RealGateway } from "../s
 import { adoptToken, makeTokenHost, rotateToken, TOKEN_ENTRY, tokenJson } from "../support/token-host.ts";
 
 // As far apart as in real life: the gateway answers a wrong token later and later.
-const TIMING = { callTimeout: "10s", proveTimeout: "110s", confirm: { times: 3, apart: "5s", limit: "2m" }, tellAfter: "60s" };
+const TIMING = { callTimeout: "20s", proveTimeout: "110s", confirm: { times: 3, apart: "5s", limit: "2m" }, tellAfter: "60s" };
 
 describe.each(["file", "own store"] as const)("the own token of a real OpenClaw gateway, in its %s", { timeout: 240_000 }, (kept) => {
   let host: Host;

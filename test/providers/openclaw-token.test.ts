@@ -15,20 +15,24 @@ const wrong = new Secret("canary-a-wrong-token-0001");
 const right = new Secret(GATEWAY_TOKEN);
 
 /** A gateway whose own token stands in a file, the provider of it, and the consumer. Ends with the test. */
-async function stage(options: FakeGatewayOptions & { url?: (url: string) => string; paired?: boolean } = {}) {
+async function stage(
+  options: FakeGatewayOptions & { url?: (url: string) => string; paired?: boolean; alsoRemote?: boolean; also?: readonly string[] } = {},
+) {
   const directory = await mkdtemp(join(tmpdir(), "rotated-own-token-"));
   const path = join(directory, "token");
   const world = await briefWorld({ secrets: { gateway: GATEWAY_TOKEN } });
   const write = (token: Secret) => world.files.replace(path, token.reveal());
   await write(right);
-  const gateway = await startFakeGateway(tokenJson("file", path), options);
+  const file = tokenJson("file", path);
+  const remote = options.alsoRemote === true ? { remote: { url: "ws://127.0.0.1:9", token: file.gateway.auth.token } } : {};
+  const gateway = await startFakeGateway({ ...file, gateway: { ...file.gateway, ...remote } }, options);
   onTestFinished(async () => {
     await gateway.close();
     await rm(directory, { recursive: true });
   });
   const { url = (same) => same, paired = true } = options;
   const settings = openclaw.settings.parse({ url: gateway.url, token: { credential: "gateway" } });
-  const use = openclaw.use.parse({ path: "gateway.auth.token" });
+  const use = openclaw.use.parse({ path: "gateway.auth.token", also: options.also });
   const consumer = openclaw.connect(settings, use, { credential: "token", consumer: "gateway" }, world);
   if (paired) await consumer.pair?.(signal);
   const provider = openclawToken.connect(openclawToken.settings.parse({ consumer: "gateway" }), world, {
@@ -136,10 +140,22 @@ describe("the gateway as the consumer of its own token", () => {
     expect(gateway.token()).toBe(GATEWAY_TOKEN);
   });
 
-  it("finds another token in the gateway than in the store, and a client of another gateway that has the same", async () => {
+  it("finds another token in the gateway than in the store, without trying it", async () => {
     const { consumer, gateway } = await stage();
     expect(await consumer.preflight(wrong, signal)).toMatchObject([{ code: "otherValue" }]);
-    expect(await consumer.preflight(right, signal)).toEqual([]);
     expect(gateway.attempts.failed()).toBe(0);
+  });
+
+  it("finds a further reference to the same token, unless it is known to follow", async () => {
+    const remote = "gateway.remote.token";
+    const found = await (await stage({ alsoRemote: true })).consumer.preflight(right, signal);
+    expect(found).toMatchObject([
+      {
+        code: "otherReference",
+        message: expect.stringContaining(remote),
+        cure: `let it refer to the same place and list it: also: [${remote}]`,
+      },
+    ]);
+    expect(await (await stage({ alsoRemote: true, also: [remote] })).consumer.preflight(right, signal)).toEqual([]);
   });
 });
