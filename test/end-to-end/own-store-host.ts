@@ -51,7 +51,15 @@ export class OwnStoreHost {
             every: "30d",
           },
         },
-        timing: { ...QUICK_TIMING, callTimeout: "5s", proveTimeout: "110s", reloadSettle: "10s", drainLimit: "3m", poll: "200ms" },
+        timing: {
+          ...QUICK_TIMING,
+          callTimeout: "10s",
+          proveTimeout: "110s",
+          reloadSettle: "10s",
+          drainLimit: "3m",
+          poll: "200ms",
+          tellAfter: "3m",
+        },
       },
     }));
     host.write("key", vendor.key.secret);

@@ -6,7 +6,7 @@ import { OwnStoreHost } from "./own-store-host.ts";
 
 const AGENTS = ["main", "helper"];
 
-describe("a real OpenClaw gateway with its key in its own store, under load", { timeout: 240_000 }, () => {
+describe("a real OpenClaw gateway with its key in its own store, under load", { timeout: 300_000 }, () => {
   let real: OwnStoreHost;
   beforeAll(async () => {
     real = await OwnStoreHost.start(AGENTS);
@@ -20,7 +20,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
   test("one key goes through all five steps, and no request fails", async () => {
     const users = load();
     const old = real.vendor.key;
-    const rotation = await real.host.settled(await real.rotate(crypto.randomUUID()), 200_000);
+    const rotation = await real.host.settled(await real.rotate(crypto.randomUUID()), 280_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
@@ -61,7 +61,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     await real.host.end("SIGKILL");
     await real.host.start();
     expect(await real.rotate(key), "the same request finds the same rotation").toBe(id);
-    const rotation = await real.host.settled(id, 200_000);
+    const rotation = await real.host.settled(id, 280_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);

@@ -101,7 +101,7 @@ export class Host {
   }
 
   async ready(): Promise<void> {
-    const until = Date.now() + 10_000;
+    const until = Date.now() + 30_000;
     for (;;) {
       const answered = await this.client.call("status", {}).then(
         () => true,

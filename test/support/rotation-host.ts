@@ -43,10 +43,16 @@ export class RotationHost {
 
   static async start(options: RotationHostOptions = {}): Promise<RotationHost> {
     const made = await RotationHost.make(options);
-    await made.host.start();
-    await made.host.client.call("pair", { consumer: "gateway" });
-    if (options.empty !== true) await made.host.client.call("adopt", { name: "main" });
-    return made;
+    try {
+      await made.host.start();
+      await made.host.client.call("pair", { consumer: "gateway" });
+      if (options.empty !== true) await made.host.client.call("adopt", { name: "main" });
+      return made;
+    } catch (error) {
+      // A daemon that was started and is not waited for would outlive the test.
+      await made.stop();
+      throw error;
+    }
   }
 
   /** Everything but the daemon runs. */
