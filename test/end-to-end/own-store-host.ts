@@ -40,6 +40,7 @@ export class OwnStoreHost {
             url: `ws://127.0.0.1:${port}`,
             token: Host.credential(h, "gateway"),
             admissionWindow: ADMISSION_WINDOW,
+            probeTimeout: "4m",
           },
         },
         credentials: {
@@ -54,11 +55,11 @@ export class OwnStoreHost {
         timing: {
           ...QUICK_TIMING,
           callTimeout: "10s",
-          proveTimeout: "110s",
+          proveTimeout: "5m",
           reloadSettle: "10s",
           drainLimit: "3m",
           poll: "200ms",
-          tellAfter: "3m",
+          tellAfter: "8m",
         },
       },
     }));
