@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { PROVIDERS, type ProviderName } from "../../providers/index.ts";
+import { FAKE_VENDORS } from "../fakes/index.ts";
+import { PlugHost, type SeenRequest } from "../kill/plug-host.ts";
+
+/** What a rotation may ask of a vendor's admin API at most, whichever vendor it is. */
+const MOST = 8;
+
+/** The second page of a listing, and those after it. */
+const LATER_PAGE = /[?&](after|pageToken)=|[?&](offset|skip)=[1-9]|[?&]page=(?!1\b)|&Marker=/;
+/** Vault gives the rows of a listing one by one. */
+const LISTING_OF_IDS = /^GET \S+\/secret-id\?list=true /;
+const ONE_ROW = /^POST \S+\/secret-id-accessor\/lookup /;
+/** To look whether something is done, to sign in, and to sign out again. */
+const ASIDE = /^GET \S+\/operations\/|^POST \S+\/(login|token|revoke-self) /;
+
+/** The requests that count: not those that a key itself signs, nor polls and later pages. */
+function adminCalls(requests: readonly SeenRequest[], secrets: Iterable<string>): readonly string[] {
+  const own = [...secrets].map(signatureOf);
+  let listing: number | undefined;
+  return requests.flatMap(({ what, text, commits }) => {
+    const [head = "", body = ""] = text.split("\r\n\r\n");
+    const [line = ""] = head.split("\r\n");
+    const row = listing === commits && ONE_ROW.test(line);
+    if (!row) listing = LISTING_OF_IDS.test(line) ? commits : undefined;
+    if (row || ASIDE.test(line) || LATER_PAGE.test(`${line}${body}`) || own.some((signature) => head.includes(signature))) return [];
+    const [, action] = /\bAction=(\w+)/.exec(body) ?? [];
+    return [action ?? what];
+  });
+}
+
+/** What stands in the head of a request that is made with this secret: it, or the id in it where the rest only signs. */
+function signatureOf(secret: string): string {
+  return /"AccessKeyId":"(\w+)"/.exec(secret)?.[1] ?? secret;
+}
+
+interface Case {
+  readonly provider: ProviderName;
+  readonly variant: string;
+}
+
+/** Each way to set up a vendor whose keys we make. */
+async function cases(): Promise<readonly Case[]> {
+  const found: Case[] = [];
+  for (const provider of Object.keys(PROVIDERS) as ProviderName[]) {
+    const definition = await PROVIDERS[provider]();
+    if (definition.supply !== "create") continue;
+    const vendor = await FAKE_VENDORS[provider]();
+    for (const [variant, settings] of Object.entries(vendor.variants)) {
+      const supply = definition.supplyOf?.(definition.settings.parse(settings)) ?? definition.supply;
+      if (supply === "create") found.push({ provider, variant });
+    }
+    await vendor.close();
+  }
+  return found;
+}
+
+const all = await cases();
+
+describe(`a rotation asks no more than ${MOST} times of a vendor's admin API`, () => {
+  test.concurrent.each(all)("$provider, $variant", { timeout: 120_000 }, async ({ provider, variant }) => {
+    const vendor = await FAKE_VENDORS[provider]();
+    const host = await PlugHost.make({ provider, variant, vendor, store: "file", watched: ["provider"] });
+    try {
+      await host.open(undefined);
+      host.arm();
+      // Of a key that is adopted, and of one that rotated made: with that one there may be more to remove.
+      for (const which of ["an adopted key", "a key of our own"]) {
+        const { id } = await host.host.rotate("main");
+        const { outcome, lastError } = await host.host.settled(id, 60_000);
+        expect(outcome, lastError?.message).toBe("done");
+        const calls = adminCalls(host.requests.splice(0), host.held);
+        expect(calls.length, `${which} was replaced with: ${calls.join(", ")}`).toBeLessThanOrEqual(MOST);
+        // A count of nothing would pass as well: at the least a key is looked for, made and removed.
+        expect(calls.length, calls.join(", ")).toBeGreaterThanOrEqual(3);
+        if (process.env["SHOW"]) console.log(`${provider}, ${variant}, ${which}: ${calls.length}: ${calls.join(", ")}`);
+      }
+    } finally {
+      await host.close();
+      await vendor.close();
+    }
+  });
+});
