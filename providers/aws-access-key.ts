@@ -19,6 +19,7 @@ export const awsAccessKey = defineProvider({
   supply: "create",
   unlabelled: ({ exclusive }) => ({ exclusive }),
   places: PLACES,
+  account: ["endpoint", "accessKey", "assumeRole"],
   listLagMs: 120_000,
   // AWS notes the first use of a quarter of an hour; how late it shows is not documented.
   lastUsed: { precisionMs: 15 * MINUTE_MS, lagMs: 15 * MINUTE_MS },

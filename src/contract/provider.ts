@@ -113,6 +113,11 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   readonly cannotIdentify?: true;
   /** How many keys can exist at once, where they are so few that a rotation must look for room: two per user, say. */
   readonly places?: number;
+  /**
+   * The settings that say in whose name the management calls are made: who shares them all shares the vendor's rate limit,
+   * whatever else differs. Without it, each entry of the configuration counts as an account of its own.
+   */
+  readonly account?: readonly (keyof z.output<Settings> & string)[];
   /** How long a key just created may be missing from `list`. */
   readonly listLagMs: number;
   /**

@@ -66,7 +66,7 @@ export async function throughPassages(
 ): Promise<{ readonly settings: unknown; readonly passages: readonly Passage[] }> {
   const passages = new Map<string, Passage>();
   async function walk(value: unknown): Promise<unknown> {
-    if (typeof value === "object" && value !== null) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
       const entries = Object.entries(value).map(async ([name, inner]) => [name, await walk(inner)] as const);
       return Object.fromEntries(await Promise.all(entries));
     }

@@ -251,7 +251,7 @@ export class PlugHost {
 /** `{ credential: NAME }` as a file of the host: there is no service manager here. */
 function withFiles(host: Host, settings: object): Readonly<Record<string, unknown>> {
   const inFiles = (value: unknown): unknown => {
-    if (typeof value !== "object" || value === null) return value;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     if ("credential" in value && typeof value.credential === "string") return Host.credential(host, value.credential);
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, inFiles(inner)]));
   };
