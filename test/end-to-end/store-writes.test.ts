@@ -75,55 +75,58 @@ const withoutType = ({ type: _, ...settings }: Readonly<Record<string, unknown>>
 
 describe("a rotation writes a value to AWS", () => {
   test("once, where it is the whole string: the rest are labels that move", async () => {
-    const made = await open("aws-secrets-manager");
+    const secret = await inAws({ isWhole: true });
+    const made = await open(secret.store);
+    const before = await secret.versions();
     await rotate(made);
-    expect(valueWrites(made)).toEqual(["PutSecretValue"]);
+    expect((await secret.versions()) - before).toBe(1);
   });
 
-  test("once, where it is a field that nobody else changed meanwhile", async () => {
-    const { store } = await fieldInAws();
-    const made = await open(store);
+  test("once, where it is a field and nobody changed another one meanwhile", async () => {
+    const secret = await inAws({ isWhole: false });
+    const made = await open(secret.store);
+    const before = await secret.versions();
     await rotate(made);
-    expect(valueWrites(made)).toEqual(["PutSecretValue"]);
+    expect((await secret.versions()) - before).toBe(1);
   });
 
-  test("twice, where it is a field and another one changed meanwhile, which stays as it is by then", async () => {
-    const { store, change, other } = await fieldInAws();
+  test("twice, where it is a field and somebody did, whose change stays", async () => {
+    const secret = await inAws({ isWhole: false });
     // Long enough between the new version and its promotion to change something there.
-    const made = await open(store, { verify: { times: 2, over: "3s", deadline: "20s" } });
+    const made = await open(secret.store, { verify: { times: 2, over: "3s", deadline: "20s" } });
+    const before = await secret.versions();
     await rotate(made, async (id) => {
       for (let step = ""; step !== "verify"; await sleep(20)) {
         const { rotation } = await made.host.client.call("watch", { id, after: 0, waitMs: 0 });
         ({ step } = rotation);
       }
-      await change("after");
+      await secret.change("after");
     });
-    expect(valueWrites(made)).toEqual(["PutSecretValue", "PutSecretValue"]);
-    expect(await other()).toBe("after");
+    expect((await secret.versions()) - before, "two of ours, and that of somebody else").toBe(3);
+    expect(await secret.other()).toBe("after");
   });
 });
 
-/** The calls of the daemon that carry a value. */
-function valueWrites({ requests }: PlugHost): readonly string[] {
-  const actions = requests.map(({ text }) => /x-amz-target: secretsmanager\.(\w+)/i.exec(text)?.[1] ?? "");
-  expect(actions, "labels moved").toContain("UpdateSecretVersionStage");
-  return actions.filter((action) => ["PutSecretValue", "CreateSecret", "UpdateSecret"].includes(action));
-}
-
-/** A field of a JSON secret; `change` writes another field of it, as its owner does. */
-async function fieldInAws() {
+/**
+ * A secret at AWS. Its versions count the values that were written: a version is immutable, and a call that names one
+ * that is there with the value that it has writes nothing, which is how a preflight asks whether it may write.
+ */
+async function inAws({ isWhole }: { readonly isWhole: boolean }) {
   const aws: AwsStrict = await startAwsStrict(await moto());
   const env = { AWS_ACCESS_KEY_ID: "AKIACANARY", AWS_SECRET_ACCESS_KEY: "canary-of-aws" };
   const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
   const direct = new SecretsManager({ region: "eu-central-1", endpoint: aws.url, maxAttempts: 1, credentials });
   const path = `writes/${randomUUID()}`;
-  const read = async () => JSON.parse((await direct.getSecretValue({ SecretId: path })).SecretString ?? "{}");
+  const text = async () => (await direct.getSecretValue({ SecretId: path })).SecretString ?? "";
+  const fields = async () => JSON.parse(await text()) as Readonly<Record<string, string>>;
   const store = async (): Promise<PlugStore> => ({
     settings: { type: "aws-secrets-manager", region: "eu-central-1", endpoint: aws.url },
-    place: { path, field: "/openai" },
+    place: isWhole ? { path } : { path, field: "/openai" },
     env,
-    begin: async (secret) => void (await direct.createSecret({ Name: path, SecretString: JSON.stringify({ openai: secret, other: "" }) })),
-    current: async () => (await read()).openai,
+    async begin(secret) {
+      await direct.createSecret({ Name: path, SecretString: isWhole ? secret : JSON.stringify({ openai: secret, other: "before" }) });
+    },
+    current: async () => (isWhole ? await text() : (await fields())["openai"]),
     async close() {
       direct.destroy();
       await aws.close();
@@ -131,9 +134,14 @@ async function fieldInAws() {
   });
   return {
     store,
-    other: async (): Promise<unknown> => (await read()).other,
+    other: async () => (await fields())["other"],
+    /** Writes another field, as its owner does. */
     async change(other: string) {
-      await direct.putSecretValue({ SecretId: path, SecretString: JSON.stringify({ ...(await read()), other }) });
+      await direct.putSecretValue({ SecretId: path, SecretString: JSON.stringify({ ...(await fields()), other }) });
+    },
+    async versions(): Promise<number> {
+      const { Versions = [] } = await direct.listSecretVersionIds({ SecretId: path, IncludeDeprecated: true });
+      return Versions.length;
     },
   };
 }
