@@ -15,6 +15,7 @@ export const anthropic = defineProvider({
   title: "Anthropic",
   apiDocs: "https://platform.claude.com/docs/en/manage-claude/admin-api-keys",
   supply: "intake",
+  account: ["baseUrl", "adminKey"],
   listLagMs: 120_000,
   keyForm: {
     pattern: /^sk-ant-(?!admin|oat|ort|sid)[A-Za-z0-9]+-[\w-]{20,}$/,

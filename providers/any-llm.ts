@@ -14,6 +14,7 @@ export const anyLlm = defineProvider({
   apiDocs: "https://mozilla-ai.github.io/any-llm/",
   supply: "create",
   cannotIdentify: true,
+  account: ["baseUrl", "adminKey"],
   listLagMs: 0,
   lastUsed: { precisionMs: 1, lagMs: 0 },
   settings,

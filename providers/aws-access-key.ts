@@ -19,6 +19,7 @@ export const awsAccessKey = defineProvider({
   supply: "create",
   unlabelled: ({ exclusive }) => ({ exclusive }),
   places: PLACES,
+  account: ["endpoint", "accessKey", "assumeRole"],
   listLagMs: 120_000,
   // AWS notes the first use of a quarter of an hour; how late it shows is not documented.
   lastUsed: { precisionMs: 15 * MINUTE_MS, lagMs: 15 * MINUTE_MS },
@@ -33,38 +34,21 @@ export const awsAccessKey = defineProvider({
   connect: connectAccessKey,
 });
 
-function connectAccessKey(settings: Settings, world: World): Provider & Required<Pick<Provider, "create" | "setEnabled">> {
+function connectAccessKey(settings: Settings, world: World): Provider & Required<Pick<Provider, "create" | "lastUse" | "setEnabled">> {
   const { user: UserName } = settings;
   const iam = awsCalls(IAM, settings, world);
 
   const page = (Marker: string | undefined, signal: AbortSignal) =>
     iam("list access keys", signal, async (client, sdk) => {
       const input = { UserName, ...(Marker !== undefined && { Marker }) };
-      const reply = await client.send(new sdk.ListAccessKeysCommand(input), { abortSignal: signal });
-      return { ...documented(listing, reply, "list access keys"), signedBy: await signerOf(client) };
+      return documented(listing, await client.send(new sdk.ListAccessKeysCommand(input), { abortSignal: signal }), "list access keys");
     });
-
-  /** Our own calls are uses, too: of the key that signs them, AWS's record says nothing about anybody else. */
-  async function withLastUse(key: VendorKey, signedBy: string, signal: AbortSignal): Promise<VendorKey> {
-    if (key.id === signedBy) return key;
-    try {
-      const last = await iam("look at access key", signal, async (client, sdk) => {
-        const reply = await client.send(new sdk.GetAccessKeyLastUsedCommand({ AccessKeyId: key.id }), { abortSignal: signal });
-        return documented(lastUse, reply, "look at access key");
-      });
-      return { ...key, lastUsedAt: last.AccessKeyLastUsed.LastUsedDate ?? null };
-    } catch (error) {
-      // It was deleted since it was listed, or is so new that not all of AWS knows it.
-      if (hasCode(error, "notFound")) return key;
-      throw error;
-    }
-  }
 
   async function list(signal: AbortSignal): Promise<VendorKey[]> {
     const found: VendorKey[] = [];
     for (let marker: string | undefined; ; ) {
-      const { AccessKeyMetadata: rows, IsTruncated, Marker, signedBy } = await page(marker, signal);
-      for (const row of rows) found.push(await withLastUse(toKey(row), signedBy, signal));
+      const { AccessKeyMetadata: rows, IsTruncated, Marker } = await page(marker, signal);
+      found.push(...rows.map(toKey));
       if (IsTruncated !== true) return found;
       if (Marker === undefined || Marker === marker)
         throw new AdapterError("malformed", "aws iam: list access keys: a page that leads nowhere");
@@ -82,6 +66,21 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
     },
 
     list,
+
+    /** Our own calls are uses, too: of the key that signs them, AWS's record says nothing about anybody else. */
+    async lastUse(keyId, signal) {
+      try {
+        return await iam("look at access key", signal, async (client, sdk) => {
+          if ((await signerOf(client)) === keyId) return undefined;
+          const reply = await client.send(new sdk.GetAccessKeyLastUsedCommand({ AccessKeyId: keyId }), { abortSignal: signal });
+          return documented(lastUse, reply, "look at access key").AccessKeyLastUsed.LastUsedDate ?? null;
+        });
+      } catch (error) {
+        // It was deleted meanwhile, or is so new that not all of AWS knows it.
+        if (hasCode(error, "notFound")) return undefined;
+        throw error;
+      }
+    },
 
     /** The id stands in the document; whether the other half fits it, `verify` says. */
     async identify(secret, signal) {

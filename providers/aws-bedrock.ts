@@ -18,6 +18,7 @@ export const awsBedrock = defineProvider({
   supply: "create",
   unlabelled: ({ exclusive }) => ({ exclusive }),
   places: PLACES,
+  account: ["endpoint", "accessKey", "assumeRole"],
   listLagMs: 120_000,
   keyForm: KEY_FORM,
   settings,

@@ -17,6 +17,7 @@ export const azureOpenAi = defineProvider({
   apiDocs: "https://learn.microsoft.com/azure/ai-services/rotate-keys",
   supply: "dual-slot",
   unlabelled: ({ exclusive }) => ({ exclusive }),
+  account: ["baseUrl", "subscription"],
   listLagMs: 120_000,
   keyForm: { pattern: /^([0-9a-f]{32}|[0-9A-Za-z]{84})$/, hint: "a key has 32 or 84 letters and digits" },
   settings,

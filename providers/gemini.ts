@@ -26,6 +26,7 @@ export const gemini = defineProvider({
   title: "Google Gemini",
   apiDocs: "https://cloud.google.com/api-keys/docs/reference/rest/v2/projects.locations.keys",
   supply: "create",
+  account: ["baseUrl", "adminKey"],
   listLagMs: 120_000,
   settings,
   describe({ project, serviceAccount }) {

@@ -15,6 +15,7 @@ export const litellm = defineProvider({
   title: "LiteLLM proxy",
   apiDocs: "https://docs.litellm.ai/docs/proxy/virtual_keys",
   supply: "create",
+  account: ["baseUrl", "adminKey"],
   // The database may have read replicas.
   listLagMs: 10_000,
   // Each replica of the proxy keeps a key in memory for 60 s, and may have had it from a shared cache that keeps it as long.

@@ -36,6 +36,7 @@ export const openaiAdmin = defineProvider({
   supply: "create",
   // The call has no field for permissions: a restricted key's successor could do everything.
   supplyOf: ({ scopes }) => (scopes === "restricted" ? "intake" : "create"),
+  account: ["baseUrl", "adminKey", "organization"],
   listLagMs: 120_000,
   lastUsed: { precisionMs: 1000, lagMs: 300_000 },
   keyForm: { pattern: /^sk-admin-\S+$/, hint: "an admin key begins with sk-admin-; project keys are another kind" },

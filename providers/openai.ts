@@ -23,6 +23,7 @@ export const openai = defineProvider({
   title: "OpenAI",
   apiDocs: "https://platform.openai.com/docs/api-reference/project-api-keys",
   supply: "create",
+  account: ["baseUrl", "adminKey", "organization"],
   listLagMs: 120_000,
   lastUsed: { precisionMs: 1000, lagMs: 300_000 },
   settings,

@@ -13,6 +13,7 @@ export const openrouter = defineProvider({
   title: "OpenRouter",
   apiDocs: "https://openrouter.ai/docs/guides/overview/auth/management-api-keys",
   supply: "create",
+  account: ["baseUrl", "adminKey"],
   listLagMs: 120_000,
   keyForm: { pattern: /^sk-or-\S+$/, hint: "a key of OpenRouter begins with sk-or-" },
   settings,

@@ -98,11 +98,10 @@ function connectAppRole(settings: Settings, world: World): Provider {
     /** The secret-id first: after it is gone no further token can be born of it. */
     async revoke(keyId, signal, label) {
       const does = "destroy a secret-id";
-      const row = await role.byAccessor(keyId, signal);
+      const made = label !== undefined && OUR_LABEL.test(label) ? label : (await role.byAccessor(keyId, signal))?.metadata?.["label"];
       const path = `${role.role}/secret-id-accessor/destroy`;
       await unlessGone(role.ask({ does, method: "POST", path, body: { secret_id_accessor: keyId }, signal }));
-      const labels = new Set([row?.metadata?.["label"] ?? "", label ?? ""]);
-      for (const ours of labels) if (OUR_LABEL.test(ours)) await revokeTokensOf(ours, signal);
+      if (made !== undefined && OUR_LABEL.test(made)) await revokeTokensOf(made, signal);
     },
   };
 }

@@ -1,19 +1,43 @@
 import { AdapterError } from "./contract/errors.ts";
-import type { Provider } from "./contract/provider.ts";
+import type { Provider, ProviderDefinition } from "./contract/provider.ts";
 import type { Clock } from "./contract/world.ts";
+
+/** The rate limit of one account, as far as the vendor said how long it wants to be left alone. */
+export interface AccountLimit {
+  /** How much of that is left; not above 0 when calls may leave. */
+  leftMs(): number;
+  quietFor(ms: number): void;
+}
+
+export function openLimit(clock: Pick<Clock, "monotonic">): AccountLimit {
+  let quietUntil = 0;
+  return {
+    leftMs: () => quietUntil - clock.monotonic(),
+    quietFor(ms) {
+      quietUntil = Math.max(quietUntil, clock.monotonic() + ms);
+    },
+  };
+}
+
+/** Which account an entry's calls count against; entries that are called alike share one. An entry whose kind does not say stands alone. */
+export function accountOf(
+  name: string,
+  { account }: Pick<ProviderDefinition, "account">,
+  settings: Readonly<Record<string, unknown>>,
+): string {
+  return JSON.stringify(account === undefined ? name : account.map((setting) => settings[setting]));
+}
 
 /** `verify` is signed by the key itself, and has a limit of its own. */
 const NOT_OF_THE_ACCOUNT: ReadonlySet<string | symbol> = new Set<keyof Provider>(["verify"]);
 
 /**
- * The same provider, with its account's rate limit shared by all credentials that use it: once the vendor has said how long
+ * The same provider, with the rate limit of its account, which all credentials and entries of that account share: once the vendor has said how long
  * it wants to be left alone, every further management call of the account throws `rateLimited` without leaving, until then.
  */
-export function respectLimit(provider: Provider, name: string, clock: Pick<Clock, "monotonic">): Provider {
-  let quietUntil = 0;
-
+export function respectLimit(provider: Provider, name: string, limit: AccountLimit): Provider {
   async function guarded(method: string, call: () => Promise<unknown>): Promise<unknown> {
-    const leftMs = quietUntil - clock.monotonic();
+    const leftMs = limit.leftMs();
     if (leftMs > 0) {
       throw new AdapterError("rateLimited", `${name}: ${method}: the account is over the vendor's limit`, {
         retryAfterMs: Math.ceil(leftMs),
@@ -22,9 +46,8 @@ export function respectLimit(provider: Provider, name: string, clock: Pick<Clock
     try {
       return await call();
     } catch (error) {
-      if (error instanceof AdapterError && error.code === "rateLimited" && error.retryAfterMs !== undefined) {
-        quietUntil = Math.max(quietUntil, clock.monotonic() + error.retryAfterMs);
-      }
+      if (error instanceof AdapterError && error.code === "rateLimited" && error.retryAfterMs !== undefined)
+        limit.quietFor(error.retryAfterMs);
       throw error;
     }
   }

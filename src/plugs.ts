@@ -1,4 +1,4 @@
-import { respectLimit } from "./account.ts";
+import { type AccountLimit, accountOf, openLimit, respectLimit } from "./account.ts";
 import type { Config, CredentialConfig, StoreConfig, StorePlace } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
 import type { Secret } from "./contract/secret.ts";
@@ -25,6 +25,7 @@ export function connectPlugs(config: Config, world: World, calls: Calls): Connec
   const connected = new Map<string, { readonly user: string; readonly plug: unknown }>();
   /** Each user has a world object of its own: what was opened for one is not found again by one that was connected anew. */
   const worlds = new Map<string, World>();
+  const limits = new Map<string, AccountLimit>();
 
   function once<T>(key: string, user: User, make: (world: World) => T): T {
     const name = userText(user);
@@ -35,6 +36,12 @@ export function connectPlugs(config: Config, world: World, calls: Calls): Connec
     const plug = make(own);
     connected.set(key, { user: name, plug });
     return plug;
+  }
+
+  function limitOf(account: string): AccountLimit {
+    const limit = limits.get(account) ?? openLimit(world.clock);
+    limits.set(account, limit);
+    return limit;
   }
 
   function renew(user: User): void {
@@ -102,8 +109,9 @@ export function connectPlugs(config: Config, world: World, calls: Calls): Connec
         const entry = config.providers[name] ?? gone("provider", name);
         const { through } = entry.definition;
         const consumer = through && throughConsumer(through, entry.settings);
-        const account = respectLimit(entry.definition.connect(entry.settings, own, consumer), name, world.clock);
-        const provider = observed(account, { provider: name }, observe);
+        const limit = limitOf(accountOf(name, entry.definition, entry.settings));
+        const limited = respectLimit(entry.definition.connect(entry.settings, own, consumer), name, limit);
+        const provider = observed(limited, { provider: name }, observe);
         const { listLagMs, revokeLagMs, lastUsed, definition, settings, supply } = entry;
         const { makeSecret, places } = definition;
         const unlabelled = definition.unlabelled?.(settings);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { respectLimit } from "../src/account.ts";
+import { accountOf, openLimit, respectLimit } from "../src/account.ts";
 import { AdapterError } from "../src/contract/errors.ts";
 import type { Provider } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
@@ -32,9 +32,11 @@ function limited(first: AdapterError | undefined) {
       asked.push("revoke");
     },
   };
-  const account = respectLimit(provider, "openai", { monotonic: () => now });
+  const limit = openLimit({ monotonic: () => now });
   return {
-    account,
+    account: respectLimit(provider, "openai", limit),
+    /** Another entry of the configuration, in the name of the same account. */
+    sibling: respectLimit(provider, "openai-too", limit),
     asked,
     pass: (ms: number) => {
       now += ms;
@@ -52,6 +54,35 @@ test("what one credential was told holds for all calls of the account, for as lo
   pass(3000);
   await account.revoke("key_1", signal);
   expect(asked).toEqual(["list", "revoke"]);
+});
+
+test("what one entry of an account was told holds for the others, and the error names who asked in vain", async () => {
+  const { account, sibling, asked, pass } = limited(new AdapterError("rateLimited", "status 429", { retryAfterMs: 5000 }));
+  await expect(account.list(signal)).rejects.toMatchObject({ code: "rateLimited" });
+  await expect(sibling.list(signal)).rejects.toMatchObject({ code: "rateLimited", message: expect.stringContaining("openai-too") });
+  expect(asked).toEqual(["list"]);
+  pass(5000);
+  await sibling.list(signal);
+  expect(asked).toEqual(["list", "list"]);
+});
+
+test("a shorter wish does not end a longer one", async () => {
+  let now = 0;
+  const limit = openLimit({ monotonic: () => now });
+  limit.quietFor(5000);
+  limit.quietFor(1000);
+  now = 2000;
+  expect(limit.leftMs()).toBe(3000);
+});
+
+test("entries are of one account where they are signed alike, whatever else they differ in", () => {
+  const of = (name: string, settings: object) =>
+    accountOf(name, { account: ["baseUrl", "adminKey"] }, { baseUrl: "https://a", ...settings });
+  const [one, other] = [{ credential: "admin" }, { credential: "admin-too" }];
+  expect(of("a", { adminKey: one, project: "p1" })).toBe(of("b", { adminKey: { ...one }, project: "p2" }));
+  expect(of("a", { adminKey: one })).not.toBe(of("b", { adminKey: other }));
+  expect(of("a", { adminKey: one })).not.toBe(of("b", { adminKey: one, baseUrl: "https://b" }));
+  expect(accountOf("a", {}, { adminKey: one }), "who does not say stands alone").not.toBe(accountOf("b", {}, { adminKey: one }));
 });
 
 test("a key's own call has a limit of its own", async () => {

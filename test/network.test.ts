@@ -200,6 +200,7 @@ describe("http", () => {
       if (request.url === "/half") return response.writeHead(200, { "content-length": "50" }).write('{"ok":', () => response.destroy());
       if (request.url === "/date")
         return response.writeHead(429, { date: new Date(0).toUTCString(), "retry-after": new Date(90_000).toUTCString() }).end();
+      if (request.url === "/exact") return response.writeHead(429, { "retry-after": "2", "retry-after-ms": "1250.4" }).end();
       return request.url === "/hang" ? undefined : response.end('{"ok":true}');
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -233,6 +234,10 @@ describe("http", () => {
 
   it("reads a date in Retry-After by the other side's clock", async () => {
     await expect(get(network().http, `${url}/date`)).rejects.toMatchObject({ code: "rateLimited", retryAfterMs: 90_000 });
+  });
+
+  it("takes the exact wish of OpenAI's and Anthropic's answers before the one in seconds", async () => {
+    await expect(get(network().http, `${url}/exact`)).rejects.toMatchObject({ code: "rateLimited", retryAfterMs: 1251 });
   });
 
   it("tells a deadline from another abort", async () => {

@@ -17,7 +17,7 @@ export interface VendorKey {
   readonly expiresAt?: Date;
   /** What the vendor shows of the secret, to find a key that is to be adopted. */
   readonly hint?: string;
-  /** `null` when never used; left out by vendors that do not tell. */
+  /** `null` when never used; left out by vendors that do not tell, or tell it in `lastUse` only. */
   readonly lastUsedAt?: Date | null;
 }
 
@@ -63,6 +63,12 @@ export interface Provider {
   /** Every live key of the account, ours or not, through all pages. */
   list(signal: AbortSignal): Promise<readonly VendorKey[]>;
 
+  /**
+   * When a key was last used, at a vendor that is asked that of one key at a time, so that a listing does not cost a call for
+   * each. `null` when never; `undefined` where it does not say: of a key that is not there, or that signs our own calls.
+   */
+  lastUse?(keyId: string, signal: AbortSignal): Promise<Date | null | undefined>;
+
   /** The secret of a key that we made and lost, where the vendor gives it back. */
   recover?(keyId: string, signal: AbortSignal): Promise<Secret>;
 
@@ -107,6 +113,11 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
   readonly cannotIdentify?: true;
   /** How many keys can exist at once, where they are so few that a rotation must look for room: two per user, say. */
   readonly places?: number;
+  /**
+   * The settings that say in whose name the management calls are made: who shares them all shares the vendor's rate limit,
+   * whatever else differs. Without it, each entry of the configuration counts as an account of its own.
+   */
+  readonly account?: readonly (keyof z.output<Settings> & string)[];
   /** How long a key just created may be missing from `list`. */
   readonly listLagMs: number;
   /**
@@ -114,7 +125,7 @@ export interface ProviderDefinition<Settings extends z.ZodObject = z.ZodObject> 
    * answers flap, and a refusal proves nothing for the rest of it. Left out where one refusal stands for all.
    */
   readonly revokeLagMs?: number;
-  /** How exact `lastUsedAt` is, and how late; left out by vendors that do not tell. */
+  /** How exact `lastUsedAt` or `lastUse` is, and how late; left out by vendors that do not tell. */
   readonly lastUsed?: { readonly precisionMs: number; readonly lagMs: number };
   /** Where the vendor takes a secret of ours: it is staged in the store before `create` is called. */
   makeSecret?(random: (bytes: number) => Uint8Array): Secret;

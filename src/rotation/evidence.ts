@@ -58,34 +58,39 @@ function onlyAnswered(context: StepContext, plug: ConsumerPlug, seen: "no" | "ne
 
 /** Whether the vendor saw the key used by others than us. */
 async function vendorSawUse(context: StepContext, key: Key): Promise<"yes" | "no" | "never told"> {
-  const { provider, lastUsed } = context.issuer(key);
+  const { lastUsed } = context.issuer(key);
   if (lastUsed === undefined) return "never told";
-  const row = (await context.call((signal) => provider.list(signal))).find((listed) => listed.id === key.vendorId);
-  const usedAt = row?.lastUsedAt?.getTime();
+  const usedAt = await lastUseOf(context, key);
   return usedAt !== undefined && usedAt > (key.probedAt ?? 0) + lastUsed.precisionMs ? "yes" : "no";
 }
 
+/** When the vendor last saw a key used; `undefined` where it never did, or does not say it of this one. */
+async function lastUseOf(context: StepContext, key: Key): Promise<number | undefined> {
+  const { provider } = context.issuer(key);
+  const ask = provider.lastUse?.bind(provider);
+  const usedAt = await context.call(async (signal) =>
+    ask === undefined ? (await provider.list(signal)).find(({ id }) => id === key.vendorId)?.lastUsedAt : ask(key.vendorId, signal),
+  );
+  return usedAt?.getTime();
+}
+
 /** Whether the vendor saw a promoted debt idle: since `validate` ended, or for long enough since it was last used. */
-export type Idleness =
-  | { readonly idle: true; readonly listed: boolean }
-  | { readonly idle: false; readonly askAt: number; readonly text: string };
+export type Idleness = { readonly idle: true } | { readonly idle: false; readonly askAt: number; readonly text: string };
 
 /** Asks the vendor when a debt was last used, not counting our own probes, once its lag has passed. */
 export async function idleness(context: StepContext, debt: Key): Promise<Idleness> {
-  const { provider, lastUsed } = context.issuer(debt);
+  const { lastUsed } = context.issuer(debt);
   const { validatedAt } = context.rotation;
-  if (lastUsed === undefined || validatedAt === null) return { idle: true, listed: true };
+  if (lastUsed === undefined || validatedAt === null) return { idle: true };
   const now = context.clock.now();
   if (now < validatedAt + lastUsed.lagMs) {
     return { idle: false, askAt: validatedAt + lastUsed.lagMs, text: "the vendor's record of uses may still lag behind" };
   }
-  const row = (await context.call((signal) => provider.list(signal))).find((listed) => listed.id === debt.vendorId);
-  if (row === undefined) return { idle: true, listed: false };
-  const usedAt = row.lastUsedAt?.getTime() ?? 0;
+  const usedAt = (await lastUseOf(context, debt)) ?? 0;
   const ours = Math.max(validatedAt, debt.probedAt ?? 0) + lastUsed.precisionMs;
   // Whoever began on it may use it during the overlap. Then it must have been quiet for as long as that, or as the lag, again.
   const quietSince = now - lastUsed.lagMs - Math.max(context.plan.overlapMs, lastUsed.lagMs);
-  if (usedAt <= ours || usedAt + lastUsed.precisionMs <= quietSince) return { idle: true, listed: true };
+  if (usedAt <= ours || usedAt + lastUsed.precisionMs <= quietSince) return { idle: true };
   return {
     idle: false,
     askAt: now + Math.max(context.timing.pollMs, lastUsed.lagMs / 4),

@@ -144,8 +144,13 @@ function parse(text: string): unknown {
   }
 }
 
-/** `Retry-After` is in seconds, or a date: that one is read against the answer's own `Date`, not against our clock. */
+/**
+ * `Retry-After` is in seconds, or a date: that one is read against the answer's own `Date`, not against our clock. OpenAI's and
+ * Anthropic's own clients ask for `Retry-After-Ms` first, which is more exact.
+ */
 function retryAfter(headers: Answer["headers"]): number | undefined {
+  const exact = headers["retry-after-ms"] ?? "";
+  if (/^\d+(\.\d+)?$/.test(exact)) return Math.ceil(Number(exact));
   const wish = headers["retry-after"] ?? "";
   if (/^\d+(\.\d+)?$/.test(wish)) return Math.ceil(Number(wish) * 1000);
   const waitMs = Date.parse(wish) - Date.parse(headers["date"] ?? "");

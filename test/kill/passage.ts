@@ -10,10 +10,13 @@ export interface Passage {
   close(): Promise<void>;
 }
 
+/** `text`: the request as it left, with its head and what came with that; empty once it was answered. */
+export type Tell = (what: string, phase: Phase, text: string) => boolean;
+
 const REQUEST_LINE = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/;
 
-/** `tell` gets the method and the path of a request, with ids masked. One connection carries one request at a time. */
-async function openPassage(target: URL, tell: (what: string, phase: Phase) => boolean): Promise<Passage> {
+/** `tell` gets the method and the path of a request, with ids masked, and what left of it first. One connection carries one request at a time. */
+async function openPassage(target: URL, tell: Tell): Promise<Passage> {
   const open = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
@@ -25,17 +28,18 @@ async function openPassage(target: URL, tell: (what: string, phase: Phase) => bo
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.end());
     client.on("data", (chunk) => {
-      const [, method, path] = REQUEST_LINE.exec(chunk.toString("latin1")) ?? [];
+      const text = chunk.toString("latin1");
+      const [, method, path] = REQUEST_LINE.exec(text) ?? [];
       if (method !== undefined && path !== undefined) {
         unanswered = `${method} ${masked(path)}`;
-        if (!tell(unanswered, "before")) return void client.destroy();
+        if (!tell(unanswered, "before", text)) return void client.destroy();
       }
       upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
       const answered = unanswered;
       unanswered = undefined;
-      if (answered !== undefined && !tell(answered, "handled")) return void client.destroy();
+      if (answered !== undefined && !tell(answered, "handled", "")) return void client.destroy();
       client.write(chunk);
     });
   });
@@ -58,11 +62,11 @@ function masked(path: string): string {
 /** Settings in which every address of this host leads through a passage of its own, and the passages. */
 export async function throughPassages(
   settings: unknown,
-  tell: (what: string, phase: Phase) => boolean,
+  tell: Tell,
 ): Promise<{ readonly settings: unknown; readonly passages: readonly Passage[] }> {
   const passages = new Map<string, Passage>();
   async function walk(value: unknown): Promise<unknown> {
-    if (typeof value === "object" && value !== null) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
       const entries = Object.entries(value).map(async ([name, inner]) => [name, await walk(inner)] as const);
       return Object.fromEntries(await Promise.all(entries));
     }

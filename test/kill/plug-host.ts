@@ -24,14 +24,20 @@ export type PlugPoint =
 export interface SeenRequest {
   readonly what: string;
   readonly commits: number;
+  /** Its head, and its body as far as it left with that: with what it is signed by. */
+  readonly text: string;
 }
 
 export interface Setup {
   readonly provider: ProviderName;
   readonly vendor: FakeVendor;
-  readonly store: PlugStoreName;
+  readonly store: PlugStoreName | ((host: Host) => Promise<PlugStore>);
   /** Whose requests count. */
   readonly watched: readonly ("provider" | "store")[];
+  /** One of the vendor's variants; the first where it is left out. */
+  readonly variant?: string;
+  /** Other waits than a quick test's. */
+  readonly timing?: object;
 }
 
 const PRELOAD = fileURLToPath(new URL("kill-at-commit.mjs", import.meta.url));
@@ -43,6 +49,8 @@ let runs = 0;
 export class PlugHost {
   readonly host: Host;
   readonly requests: SeenRequest[] = [];
+  /** Every value that the consumer held. */
+  readonly held = new Set<string>();
   /** Live requests of the consumer that the vendor did not let through. */
   readonly refusals: number[] = [];
   served = 0;
@@ -72,11 +80,11 @@ export class PlugHost {
   /** Everything is there, and the daemon runs; it will be killed at `point`. */
   async open(point: PlugPoint | undefined): Promise<void> {
     this.#point = point;
-    const { vendor, store, watched } = this.#setup;
-    const [variant] = Object.values(vendor.variants);
+    const { vendor, store, watched, timing } = this.#setup;
+    const variant = vendor.variants[this.#setup.variant ?? Object.keys(vendor.variants)[0] ?? ""];
     this.#world = await testWorld({ secrets: vendor.secrets });
     this.#provider = this.#definition.connect(this.#definition.settings.parse(variant), this.#world);
-    const kept: PlugStore = await PLUG_STORES[store](this.host);
+    const kept: PlugStore = await (typeof store === "string" ? PLUG_STORES[store] : store)(this.host);
     this.#store = kept;
     this.#close.push(
       () => this.#world?.close(),
@@ -85,6 +93,7 @@ export class PlugHost {
     this.#first = await this.#makeFirst();
     await kept.begin(this.#first.secret);
     this.#held = this.#first.secret;
+    this.held.add(this.#held);
     await this.#listen();
 
     const [providers, stores] = await Promise.all([
@@ -95,15 +104,16 @@ export class PlugHost {
       this.#watch(watched.includes("store"), kept.settings),
     ]);
     const lastUsed = this.#definition.lastUsed === undefined ? {} : { lastUsedLag: "40ms", lastUsedPrecision: "1ms" };
+    const revokeLag = this.#definition.revokeLagMs === undefined ? {} : { revokeLag: "40ms" };
     const client = (action: string) => [process.execPath, CLIENT, action, "--socket", this.host.path("consumer.sock")];
     this.host.configure({
-      providers: { vendor: { type: this.#setup.provider, listLag: "40ms", ...lastUsed, ...providers } },
+      providers: { vendor: { type: this.#setup.provider, listLag: "40ms", ...lastUsed, ...revokeLag, ...providers } },
       stores: { kept: stores },
       consumers: { program: { type: "command", reload: client("reload"), validate: client("validate") } },
       credentials: {
         main: { provider: "vendor", store: { use: "kept", ...kept.place }, consumers: [{ use: "program" }], every: "30d" },
       },
-      timing: { ...QUICK_TIMING, callTimeout: "1s", confirm: { times: 3, apart: "5ms", limit: "20s" } },
+      timing: { ...QUICK_TIMING, callTimeout: "1s", confirm: { times: 3, apart: "5ms", limit: "20s" }, ...timing },
     });
     const at = point?.at === "commit" ? { KILL_AT: `${point.when}:${point.n}` } : {};
     await this.host.start({ env: { ...this.#env, KILL_COUNT: this.#countFile, ...at } });
@@ -131,15 +141,15 @@ export class PlugHost {
 
   async #watch(counts: boolean, settings: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
     if (!counts) return settings;
-    const { settings: led, passages } = await throughPassages(settings, (what, phase) => this.#tell(what, phase));
+    const { settings: led, passages } = await throughPassages(settings, (...seen) => this.#tell(...seen));
     this.#close.push(...passages.map((passage: Passage) => () => passage.close()));
     return led as Readonly<Record<string, unknown>>;
   }
 
   /** Counts a request, and kills the daemon at the point; `false` when the request or its answer goes no further. */
-  #tell(what: string, phase: Phase): boolean {
+  #tell(what: string, phase: Phase, text: string): boolean {
     if (!this.#armed) return true;
-    if (phase === "before") this.requests.push({ what, commits: this.commits });
+    if (phase === "before") this.requests.push({ what, commits: this.commits, text });
     const { at, when, n } = this.#point ?? {};
     if (at !== "request" || when !== phase || n !== this.requests.length) return true;
     this.#armed = false;
@@ -153,6 +163,7 @@ export class PlugHost {
       const { nonce } = (await json(request)) as { nonce: string };
       if (request.url === "/reload") this.#held = (await this.#store?.current()) ?? "";
       const held = this.#held;
+      this.held.add(held);
       const ok = request.url === "/reload" || (await this.#setup.vendor.use(held)) === 200;
       response.writeHead(ok ? 200 : 502, { "content-type": "application/json" });
       response.end(JSON.stringify({ ok, hmac: createHmac("sha256", held).update(nonce).digest("hex") }));
