@@ -1,6 +1,7 @@
 import { PROVIDERS, type ProviderName } from "../providers/index.ts";
 import type { Provider, ProviderDefinition } from "../src/contract/provider.ts";
 import type { Secret } from "../src/contract/secret.ts";
+import type { World } from "../src/contract/world.ts";
 import type { FakeVendor } from "../test/fakes/index.ts";
 import { withReferences } from "../test/support/references.ts";
 import { testWorld } from "../test/support/world.ts";
@@ -42,12 +43,17 @@ export async function startOther(stage: Stage, type: ProviderName): Promise<Vend
   };
 }
 
+interface Key {
+  readonly id: string;
+  readonly secret: Secret;
+}
+
 /** The key that was there before rotated: made by a person or by the vendor's call, or the first of two that always are there. */
 async function firstKey(fake: FakeVendor, definition: ProviderDefinition, settings: object, signal: AbortSignal) {
   const world = await testWorld({ secrets: fake.secrets });
   try {
     const provider = definition.connect(definition.settings.parse(settings), world);
-    const { id, secret } = (await fake.makeKey?.("the first one")) ?? (await ofProvider(provider, definition, signal));
+    const { id, secret } = (await fake.makeKey?.("the first one")) ?? (await ofProvider(provider, definition, world, signal));
     const known = await provider.identify(secret, signal);
     return { key: { id, secret: secret.reveal() }, identifies: known?.id === id };
   } finally {
@@ -55,12 +61,11 @@ async function firstKey(fake: FakeVendor, definition: ProviderDefinition, settin
   }
 }
 
-async function ofProvider(
-  provider: Provider,
-  definition: ProviderDefinition,
-  signal: AbortSignal,
-): Promise<{ id: string; secret: Secret }> {
-  if (definition.supply === "create" && provider.create) return provider.create({ label: "the-first-one" }, signal);
+async function ofProvider(provider: Provider, definition: ProviderDefinition, { random }: World, signal: AbortSignal): Promise<Key> {
+  const secret = definition.makeSecret?.(random);
+  if (definition.supply === "create" && provider.create) {
+    return provider.create({ label: "the-first-one", ...(secret && { secret }) }, signal);
+  }
   const [slot] = await provider.list(signal);
   if (slot === undefined || provider.recover === undefined) throw new Error(`${definition.title} has no key to begin with`);
   return { id: slot.id, secret: await provider.recover(slot.id, signal) };
