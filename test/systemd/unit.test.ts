@@ -34,7 +34,9 @@ describeInBox("rotated.service", () => {
 
   /** Runs a block of the manual where the tarball lies. What npm was told about registries, proxies and authorities counts inside, too. */
   async function manual(section: string, index = 0): Promise<void> {
-    const told = Object.entries(process.env).filter(([name]) => /^(npm_config_(?!prefix|global)|https?_proxy$|no_proxy$|node_extra_ca_certs$)/i.test(name));
+    const told = Object.entries(process.env).filter(([name]) =>
+      /^(npm_config_(?!prefix|global)|https?_proxy$|no_proxy$|node_extra_ca_certs$)/i.test(name),
+    );
     const env = [...told.map(([name, value]) => `${name}=${value}`), "npm_config_prefer_offline=true"];
     await box.must("env", "-C", "/srv/packed", ...env, "sh", "-euc", manualBlock(section, index));
   }
