@@ -31,6 +31,7 @@ export async function startOther(stage: Stage, type: ProviderName): Promise<Vend
     settings: {
       ...withReferences(settings, (name) => stage.secret(`vendor-${name}`, fake.secrets[name] ?? "")),
       listLag: "200ms",
+      revokeLag: "200ms",
       ...(definition.lastUsed && { lastUsedLag: "1s", lastUsedPrecision: "1ms" }),
     },
     key,
