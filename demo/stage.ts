@@ -101,7 +101,8 @@ export class Stage {
     const out = options.capture ? "pipe" : "inherit";
     const env = { ...process.env, ...options.env };
     const child = this.#spawn(command, [options.input === undefined ? "ignore" : "pipe", out, out], env);
-    child.stdin?.end(options.input);
+    // A program that ended before it read says why by its exit code.
+    child.stdin?.on("error", () => {}).end(options.input);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
