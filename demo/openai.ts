@@ -32,6 +32,7 @@ export async function startOpenAi(stage: Stage): Promise<Vendor> {
     },
     key,
     identifies: true,
+    refuses: ({ status, code }) => status === 401 && code === "invalid_api_key",
     async served() {
       const log = (await (await fetch(`${control}/log`, { signal: stage.signal })).json()) as SeenChat[];
       const chats = log.filter(({ path, status }) => path.endsWith("/chat/completions") && status === 200);

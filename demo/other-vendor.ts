@@ -10,6 +10,8 @@ import { showing } from "./screen.ts";
 import type { Stage } from "./stage.ts";
 import type { Vendor } from "./vendor.ts";
 
+const REFUSALS = [400, 401, 403];
+
 /** Any vendor of the contract tests. The consumer's chats reach it through a door that speaks its language. */
 export async function startOther(stage: Stage, type: ProviderName): Promise<Vendor> {
   const { FAKE_VENDORS } = await import("../test/fakes/index.ts");
@@ -31,10 +33,12 @@ export async function startOther(stage: Stage, type: ProviderName): Promise<Vend
     settings: {
       ...withReferences(settings, (name) => stage.secret(`vendor-${name}`, fake.secrets[name] ?? "")),
       listLag: "200ms",
+      revokeLag: "200ms",
       ...(definition.lastUsed && { lastUsedLag: "1s", lastUsedPrecision: "1ms" }),
     },
     key,
     identifies,
+    refuses: ({ status }) => REFUSALS.includes(status),
     ...(makeKey && { makeByHand: async () => (await makeKey("the next one")).secret.reveal() }),
     async served() {
       const old = door.served.get(key.secret) ?? 0;

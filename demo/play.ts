@@ -63,9 +63,6 @@ export async function play(stage: Stage, options: Options): Promise<boolean> {
   ].every((holds) => holds);
 }
 
-/** What vendors answer to a key that they do not know. */
-const REFUSED = [400, 401, 403];
-
 /** Runs rotatectl before the eyes of the reader. */
 async function shown(rotated: Rotated, args: readonly string[], options?: RunOptions): Promise<{ readonly code: number | null }> {
   screen.command(["rotatectl", ...args].join(" "));
@@ -100,7 +97,7 @@ async function proveServed(vendor: Vendor, load: Load, afterwards: number): Prom
 /** One request with the old key and one with the new key, as anybody could make them. */
 async function proveDead(stage: Stage, vendor: Vendor, secret = ""): Promise<readonly boolean[]> {
   const before = await askWith(vendor, vendor.key.secret, stage.signal);
-  const dead = vendor.type === "openai" ? before.status === 401 && before.code === "invalid_api_key" : REFUSED.includes(before.status);
+  const dead = vendor.refuses(before);
   screen.proof(dead, "old key", `a request with ${vendor.key.id} is answered ${before.status}${before.code ? ` ${before.code}` : ""}`);
   const now = await askWith(vendor, secret, stage.signal);
   const serves = now.status === 200 && secret !== vendor.key.secret;

@@ -11,8 +11,8 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 /** How long a program may take to end by itself once it was asked to. */
 const END_LIMIT_MS = 5000;
 
-/** When a program that should have ended long ago is given up: a rotation with OpenClaw takes 50 s. */
-const RUN_LIMIT_MS = 240_000;
+/** When a program that should have ended long ago is given up: a rotation with OpenClaw takes 50 s, and minutes on a busy machine. */
+const RUN_LIMIT_MS = 480_000;
 
 /** All that the programs get of the demo's environment. */
 const INHERITED = Object.fromEntries(["PATH", "TMPDIR"].map((name) => [name, process.env[name]]));
@@ -101,7 +101,8 @@ export class Stage {
     const out = options.capture ? "pipe" : "inherit";
     const env = { ...process.env, ...options.env };
     const child = this.#spawn(command, [options.input === undefined ? "ignore" : "pipe", out, out], env);
-    child.stdin?.end(options.input);
+    // A program that ended before it read says why by its exit code.
+    child.stdin?.on("error", () => {}).end(options.input);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {

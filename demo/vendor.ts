@@ -14,12 +14,14 @@ export interface Vendor {
   readonly identifies: boolean;
   /** Where the vendor has no call that makes a key: what a person brings who made one. */
   readonly makeByHand?: () => Promise<string>;
+  /** Whether that is its answer to a key that it does not know. */
+  refuses(answer: Answer): boolean;
   /** How many chats it served, with the old key and with others. */
   served(): Promise<{ readonly old: number; readonly others: number }>;
 }
 
 /** What the vendor answered to one request. */
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly code: string | undefined;
 }

@@ -14,10 +14,16 @@ class Demo {
   child: ChildProcess | undefined;
 
   start(...args: readonly string[]): void {
+    this.startWith({}, ...args);
+  }
+
+  startWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): void {
     const child = spawn(process.execPath, ["demo/main.ts", ...args], {
       cwd: ROOT,
+      // A session of its own: whatever it starts without one is known by that.
+      detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: this.tmp },
+      env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: this.tmp, ...env },
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
@@ -40,13 +46,15 @@ class Demo {
     }
   }
 
-  /** Files, and processes: all of them have the directory in their environment. */
+  /** Files, and processes: all of them have the directory in their environment, or are of the demo's session. */
   leftovers(): readonly string[] {
     const processes = readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name))
       .flatMap((pid) => {
         try {
-          return readFileSync(`/proc/${pid}/environ`, "utf8").includes(this.tmp) ? [readFileSync(`/proc/${pid}/cmdline`, "utf8")] : [];
+          const session = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ")[3];
+          const ours = session === String(this.child?.pid) || readFileSync(`/proc/${pid}/environ`, "utf8").includes(this.tmp);
+          return ours ? [readFileSync(`/proc/${pid}/cmdline`, "utf8")] : [];
         } catch {
           return [];
         }
@@ -65,12 +73,13 @@ afterEach(async () => {
   rmSync(demo.tmp, { recursive: true, force: true });
 });
 
-function expectProven(): void {
+function expectProven({ id = /key_\w+/, refusal = /401 invalid_api_key/ } = {}): void {
   for (const step of ["generate", "update", "reload", "validate", "revoke"]) expect(demo.output).toContain(`\n✔ ${step} `);
   expect(demo.output).toMatch(/✔ requests +[1-9]\d+ served, 0 failed\n/);
-  expect(demo.output).toMatch(/✔ old key +a request with key_\w+ is answered 401 invalid_api_key\n/);
+  expect(demo.output).toMatch(/✔ vendor +answered [1-9]\d* requests with the old key and [1-9]/);
+  expect(demo.output).toMatch(new RegExp(`✔ old key +a request with ${id.source} is answered ${refusal.source}\n`));
   expect(demo.output).toMatch(/✔ new key +a request .* is answered 200\n/);
-  expect(demo.output).toMatch(/✔ history +.* confirm {2}key_\w+ proven dead \(3 times in a row\)\n/);
+  expect(demo.output).toMatch(new RegExp(`✔ history +.* confirm {2}${id.source} proven dead \\(3 times in a row\\)\n`));
   expect(demo.output).not.toContain("✖");
   expect(demo.output, "a secret").not.toContain("canary");
   expect(demo.output, "colours beside a terminal").not.toContain("\u001b");
@@ -117,8 +126,64 @@ describe("npm run demo", { timeout: 90_000 }, () => {
   });
 
   test.each([
+    {
+      args: ["--store", "vault", "--vendor", "openrouter"],
+      says: ["a real OpenBao", "a stand-in for OpenRouter", "gets its key by `rotatectl resolve`"],
+      looks: { id: /[0-9a-f]{64}/, refusal: /401/ },
+    },
+    {
+      args: ["--store", "aws", "--vendor", "anthropic"],
+      says: ["AWS Secrets Manager as moto plays it", "a stand-in for Anthropic", "$ rotatectl intake demo"],
+      looks: { id: /apikey_\w+/, refusal: /401/ },
+    },
+    {
+      args: ["--vendor", "azure-openai"],
+      says: ["a stand-in for Azure OpenAI", "the field /azure-openai/apiKey", "dual-slot done"],
+      looks: { id: /Key1:\w+/, refusal: /401/ },
+    },
+  ])("does the same with $args", async ({ args, says, looks }) => {
+    const startedAt = Date.now();
+    demo.start(...args);
+    expect(await demo.ended(), demo.output).toBe(0);
+    expect(Date.now() - startedAt).toBeLessThan(60_000);
+    expectProven(looks);
+    for (const text of says) expect(demo.output).toContain(text);
+    expect(demo.leftovers()).toEqual([]);
+  });
+
+  test.each([
+    ["--store", "vault", "starting OpenBao"],
+    ["--store", "aws", "starting moto"],
+  ])("Ctrl-C while %s %s starts leaves nothing behind", async (option, name, moment) => {
+    demo.start(option, name);
+    await demo.says(moment);
+    demo.child?.kill("SIGINT");
+    expect(await demo.ended(), demo.output).toBe(130);
+    expect(demo.leftovers()).toEqual([]);
+  });
+
+  test.each([
+    ["--store", "vault"],
+    ["--store", "aws"],
+    ["--vendor", "any-llm"],
+  ])("%s %s without python3 says what to install", async (...args) => {
+    demo.startWith({ PATH: "/nonexistent" }, ...args);
+    expect(await demo.ended(), demo.output).toBe(1);
+    expect(demo.output).toMatch(
+      /demo: error: .+ needs python3, which is not there\ndemo: hint: on Debian: apt install python3 python3-venv/,
+    );
+    expect(demo.leftovers()).toEqual([]);
+  });
+
+  test.each([
     [["--help"], 0, "--openclaw"],
+    [["--help"], 0, "anthropic, any-llm, aws-bedrock, azure-openai, gemini, litellm, openai, openrouter\n"],
     [["--opnclaw"], 2, "Did you mean --openclaw?"],
+    [["--store", "valt"], 2, "Did you mean vault? There are file, vault, aws."],
+    [["--store", "redis"], 2, "No such store. There are file, vault, aws."],
+    [["--vendor", "antropic"], 2, "Did you mean anthropic? There are anthropic, any-llm,"],
+    [["--vendor", "openai-admin"], 2, "no consumer could show anything. The demo has anthropic, any-llm,"],
+    [["--vendor", "openclaw-token"], 2, "a gateway's own token, not a key of a vendor. The demo has anthropic,"],
     [["more"], 2, "too many arguments"],
   ])("%j ends with %i", async (args, code, text) => {
     demo.start(...args);
