@@ -59,7 +59,7 @@ async function vault(stage: Stage, { key }: Vendor): Promise<Store> {
   const { body } = await bao.call("POST", "auth/token/create", { policies: ["rotated"], no_default_policy: true, period: "1h" });
   const token = stage.secret("vault-token", body.auth.client_token);
   return {
-    title: `a real OpenBao, ${bao.url}, secret/${path}, the field ${field}; it is let in by examples/vault-policy.hcl`,
+    title: `a real OpenBao, ${bao.url}, secret/${path}, the field ${field}, with the rights of examples/vault-policy.hcl`,
     settings: { type: "vault", url: bao.url, auth: { token } },
     place: { path, field },
     current: async () => (await bao.call("GET", `secret/data/${path}`)).body.data.data[field],

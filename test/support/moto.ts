@@ -13,12 +13,12 @@ from moto.server import main
 main(sys.argv[1:])
 `;
 
-let running: Promise<Moto> | undefined;
-
 export interface Moto {
   readonly url: string;
   close(): Promise<void>;
 }
+
+let running: Promise<Moto> | undefined;
 
 /** The address of this process's moto, started at the first call. It keeps no process from ending. */
 export async function moto(): Promise<string> {
