@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureCli } from "./cli.ts";
 import { measureEngine } from "./engine.ts";
-import { measureIdle, measureMemory } from "./idle.ts";
+import { measureIdle } from "./idle.ts";
 import { lookAtMachine } from "./machine.ts";
+import { measureMemory } from "./memory.ts";
 import { asJson, asText, type Measured } from "./report.ts";
 import { measureStart } from "./start.ts";
 
@@ -63,3 +64,5 @@ try {
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
+// The servers behind the stores live as long as this process.
+process.exit();
