@@ -31,7 +31,7 @@ async function openPassage(target: URL, tell: Tell): Promise<Passage> {
       const text = chunk.toString("latin1");
       const [, method, path] = REQUEST_LINE.exec(text) ?? [];
       if (method !== undefined && path !== undefined) {
-        unanswered = `${method} ${masked(path)}`;
+        unanswered = `${method} ${masked(path)}${awsAction(text)}`;
         if (!tell(unanswered, "before", text)) return void client.destroy();
       }
       upstream.write(chunk);
@@ -51,6 +51,12 @@ async function openPassage(target: URL, tell: Tell): Promise<Passage> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** What is asked of AWS, whose requests all have one path. */
+function awsAction(text: string): string {
+  const [, action = ""] = /^x-amz-target: \S*\.(\w+)/im.exec(text) ?? /(?:^|&)Action=(\w+)/m.exec(text) ?? [];
+  return action;
 }
 
 /** The path without its query, and with `:id` in the place of what is another text in each run. */
