@@ -10,17 +10,23 @@ export interface Passage {
   close(): Promise<void>;
 }
 
-/** `text`: the request as it left, with its head and what came with that; empty once it was answered. */
-export type Tell = (what: string, phase: Phase, text: string) => boolean;
+/** One request: its method and path, with ids masked, and all that left of it first, with its head. */
+export interface Asked {
+  readonly what: string;
+  readonly text: string;
+}
+
+/** Gets the same object when the request leaves and when it was answered: others may leave in between. */
+export type Tell = (asked: Asked, phase: Phase) => boolean;
 
 const REQUEST_LINE = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/;
 
-/** `tell` gets the method and the path of a request, with ids masked, and what left of it first. One connection carries one request at a time. */
+/** One connection carries one request at a time. */
 async function openPassage(target: URL, tell: Tell): Promise<Passage> {
   const open = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
-    let unanswered: string | undefined;
+    let unanswered: Asked | undefined;
     for (const socket of [client, upstream]) {
       open.add(socket.once("close", () => open.delete(socket)));
       socket.on("error", () => {});
@@ -31,15 +37,15 @@ async function openPassage(target: URL, tell: Tell): Promise<Passage> {
       const text = chunk.toString("latin1");
       const [, method, path] = REQUEST_LINE.exec(text) ?? [];
       if (method !== undefined && path !== undefined) {
-        unanswered = `${method} ${masked(path)}${awsAction(text)}`;
-        if (!tell(unanswered, "before", text)) return void client.destroy();
+        unanswered = { what: `${method} ${masked(path)}${awsAction(text)}`, text };
+        if (!tell(unanswered, "before")) return void client.destroy();
       }
       upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
       const answered = unanswered;
       unanswered = undefined;
-      if (answered !== undefined && !tell(answered, "handled", "")) return void client.destroy();
+      if (answered !== undefined && !tell(answered, "handled")) return void client.destroy();
       client.write(chunk);
     });
   });

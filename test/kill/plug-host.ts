@@ -12,7 +12,7 @@ import type { FakeVendor } from "../fakes/index.ts";
 import { Host, QUICK_TIMING } from "../support/host.ts";
 import { withReferences } from "../support/references.ts";
 import { type TestWorld, testWorld } from "../support/world.ts";
-import { type Passage, type Phase, throughPassages } from "./passage.ts";
+import { type Asked, type Passage, type Phase, throughPassages } from "./passage.ts";
 import { PLUG_STORES, type PlugStore, type PlugStoreName } from "./plug-stores.ts";
 
 /** Where the daemon is killed: at its n-th commit, or around the n-th request of the plug in question. */
@@ -63,6 +63,8 @@ export class PlugHost {
   #store: PlugStore | undefined;
   #first: { readonly id: string; readonly secret: string } | undefined;
   #held = "";
+  /** Which request each was, counted from 1. */
+  readonly #numbers = new WeakMap<Asked, number>();
   #armed = false;
   #point: PlugPoint | undefined;
   #stopLoad = false;
@@ -147,11 +149,11 @@ export class PlugHost {
   }
 
   /** Counts a request, and kills the daemon at the point; `false` when the request or its answer goes no further. */
-  #tell(what: string, phase: Phase, text: string): boolean {
+  #tell(asked: Asked, phase: Phase): boolean {
     if (!this.#armed) return true;
-    if (phase === "before") this.requests.push({ what, commits: this.commits, text });
+    if (phase === "before") this.#numbers.set(asked, this.requests.push({ ...asked, commits: this.commits }));
     const { at, when, n } = this.#point ?? {};
-    if (at !== "request" || when !== phase || n !== this.requests.length) return true;
+    if (at !== "request" || when !== phase || n !== this.#numbers.get(asked)) return true;
     this.#armed = false;
     this.host.daemon?.kill("SIGKILL");
     return false;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { STORES } from "../../adapters/stores/index.ts";
 import { startAwsStrict } from "../fakes/aws-strict.ts";
 import type { Host } from "../support/host.ts";
-import { moto } from "../support/moto.ts";
+import { startMoto } from "../support/moto.ts";
 import { type OpenBao, startOpenBao } from "../support/openbao.ts";
 
 /** The primary store of one run, as the daemon's configuration names it, and what a consumer reads there. */
@@ -57,9 +57,13 @@ async function vaultStore(host: Host): Promise<PlugStore> {
   };
 }
 
+/** One of its own: the shared one checks signatures while the fake of AWS's access keys uses it. It ends with the process. */
+let secrets: ReturnType<typeof startMoto> | undefined;
+
 async function awsStore(): Promise<PlugStore> {
   const { SecretsManager } = await import("@aws-sdk/client-secrets-manager");
-  const aws = await startAwsStrict(await moto());
+  secrets ??= startMoto();
+  const aws = await startAwsStrict((await secrets).url);
   const env = { AWS_ACCESS_KEY_ID: "AKIACANARY", AWS_SECRET_ACCESS_KEY: "canary-of-aws" };
   const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
   const direct = new SecretsManager({ region: "eu-central-1", endpoint: aws.url, maxAttempts: 1, credentials });
