@@ -191,7 +191,7 @@ describe("the mirror", () => {
     expect(statSync(path).mode & 0o777).toBe(0o640);
   });
 
-  it.runIf(isRoot)("keeps the owner of a file that is there", async () => {
+  it.runIf(isRoot)("keeps the owner of a file that is there (skipped for others than root: only root may give files away)", async () => {
     writeFileSync(path, "A=1\n", { mode: 0o600 });
     chownSync(path, 1234, 5678);
     await write();

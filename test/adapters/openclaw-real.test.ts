@@ -193,19 +193,22 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
     expect(await consumer("acme").prove(fresh, signal)).toMatchObject({ result: "proven", detail: { agents: ["main", "helper"] } });
   });
 
-  it.skipIf(elsewhere === undefined)("pairs from another address once somebody has approved it on the gateway's host", async () => {
-    const far = consumer("acme", { url: gateway.url.replace("127.0.0.1", elsewhere ?? "") }, "far");
-    const first = await far.pair?.(signal);
-    expect(first).toMatchObject({ paired: false });
-    const requestId = /openclaw devices approve (\S+)/.exec(first?.message ?? "")?.[1];
-    const settings = openclaw.settings.parse({ url: gateway.url });
-    using connection = await openGateway({ name: "gateway", settings, world }, signal);
-    await connection.call("device.pair.approve", { requestId }, z.unknown());
-    expect(await far.pair?.(signal)).toMatchObject({ paired: true });
-    expect(await far.pair?.(signal)).toMatchObject({ paired: true, message: expect.stringContaining("already") });
-    expect(await far.reload(old, signal)).toEqual({ holds: "expected" });
-  });
-  if (elsewhere === undefined) console.warn("openclaw-real: no address but loopback: pairing from elsewhere is left out");
+  const reason = elsewhere === undefined ? " (skipped: this host has no address but loopback)" : "";
+  it.skipIf(elsewhere === undefined)(
+    `pairs from another address once somebody has approved it on the gateway's host${reason}`,
+    async () => {
+      const far = consumer("acme", { url: gateway.url.replace("127.0.0.1", elsewhere ?? "") }, "far");
+      const first = await far.pair?.(signal);
+      expect(first).toMatchObject({ paired: false });
+      const requestId = /openclaw devices approve (\S+)/.exec(first?.message ?? "")?.[1];
+      const settings = openclaw.settings.parse({ url: gateway.url });
+      using connection = await openGateway({ name: "gateway", settings, world }, signal);
+      await connection.call("device.pair.approve", { requestId }, z.unknown());
+      expect(await far.pair?.(signal)).toMatchObject({ paired: true });
+      expect(await far.pair?.(signal)).toMatchObject({ paired: true, message: expect.stringContaining("already") });
+      expect(await far.reload(old, signal)).toEqual({ holds: "expected" });
+    },
+  );
 
   it("puts a profile in the place of the reference when somebody types a key into the web UI; the pre-flight and the proof see it", async () => {
     await consumer("acme").reload(old, signal);
