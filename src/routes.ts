@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { ControlError, type Operation, ROUTES, type Route } from "./api.ts";
+import { type Operation, ROUTES, type Route } from "./api.ts";
+import { ControlError } from "./api-errors.ts";
 import { REQUESTS } from "./requests.ts";
 
 const BODY_LIMIT = 64 * 1024;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Access, type Ask, type Control, ControlError, type Operation, type Route } from "./api.ts";
+import type { Access, Ask, Control, Operation, Route } from "./api.ts";
+import { ControlError } from "./api-errors.ts";
 import type { Config } from "./config/config.ts";
 import type { Logger } from "./log.ts";
 import { actorOf, type Peer, rightsOf, userName } from "./peer.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { lstat, unlink } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
-import { ControlError, ERRORS, type ErrorBody } from "./api.ts";
+import { ControlError, ERRORS, type ErrorBody } from "./api-errors.ts";
 import { AdapterError } from "./contract/errors.ts";
 import type { Logger } from "./log.ts";
 import { type Peer, peerOf } from "./peer.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ControlError } from "../src/api.ts";
+import { ControlError } from "../src/api-errors.ts";
 import type { Config } from "../src/config/config.ts";
 import { AdapterError } from "../src/contract/errors.ts";
 import { openLog } from "../src/log.ts";

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ControlError, type ErrorReply, type Operation, type Reply, type Request, ROUTES, type Route } from "../api.ts";
+import { type Operation, type Reply, type Request, ROUTES, type Route } from "../api.ts";
+import { ControlError, type ErrorReply } from "../api-errors.ts";
 import { Secret } from "../contract/secret.ts";
 
 // `import … from "node:http"` costs 13 MiB and 30 ms; see src/server.ts.

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { ControlError } from "../api.ts";
+import { ControlError } from "../api-errors.ts";
 import { ownVersion } from "../version.ts";
 import { type Cli, UsageError } from "./cli.ts";
 import { openClient, Unreachable } from "./client.ts";

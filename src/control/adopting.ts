@@ -1,4 +1,5 @@
-import { type Control, ControlError } from "../api.ts";
+import type { Control } from "../api.ts";
+import { ControlError } from "../api-errors.ts";
 import type { VendorKey } from "../contract/provider.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { Key } from "../model.ts";

@@ -1,4 +1,5 @@
-import { type Control, ControlError, type Subject } from "../api.ts";
+import type { Control, Subject } from "../api.ts";
+import { ControlError } from "../api-errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";

@@ -1,4 +1,5 @@
-import { type Control, ControlError } from "../api.ts";
+import type { Control } from "../api.ts";
+import { ControlError } from "../api-errors.ts";
 import { DatabaseError } from "../state/database.ts";
 import { adopting } from "./adopting.ts";
 import { asking } from "./asking.ts";

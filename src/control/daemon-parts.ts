@@ -1,4 +1,4 @@
-import { ControlError } from "../api.ts";
+import { ControlError } from "../api-errors.ts";
 import type { Config, CredentialConfig } from "../config/config.ts";
 import type { Clock } from "../contract/world.ts";
 import type { Engine } from "../rotation/engine.ts";

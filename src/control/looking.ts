@@ -1,5 +1,6 @@
 import ms from "ms";
-import { type Control, ControlError, type CredentialStatus } from "../api.ts";
+import type { Control, CredentialStatus } from "../api.ts";
+import { ControlError } from "../api-errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import { waitOf } from "../rotation/supply/person.ts";
 import { ownVersion } from "../version.ts";

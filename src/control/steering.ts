@@ -1,4 +1,5 @@
-import { type Ask, type Control, ControlError, type ErrorBody, type RotateRequest, type StartedRotation, type Which } from "../api.ts";
+import type { Ask, Control, RotateRequest, StartedRotation, Which } from "../api.ts";
+import { ControlError, type ErrorBody } from "../api-errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import type { Rotation } from "../model.ts";
 import { planFor } from "../scheduler.ts";

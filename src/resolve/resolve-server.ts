@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
-import { ControlError } from "../api.ts";
+import { ControlError } from "../api-errors.ts";
 import type { Clock } from "../contract/world.ts";
 import type { Logger } from "../log.ts";
 import { actorOf, type Peer } from "../peer.ts";

@@ -134,7 +134,7 @@ test("Ctrl-C stops the watching, says so, and cancels nothing", async () => {
 
 test("a request keeps its idempotency key when it is repeated; the next one has another", async () => {
   await using bench = await openBench();
-  const { ControlError } = await import("../../src/api.ts");
+  const { ControlError } = await import("../../src/api-errors.ts");
   bench.control.fail("rotate", new ControlError("unavailable", "the daemon is stopping"));
   await bench.run(["rotate", "prod-openai"]);
   await bench.run(["rotate", "prod-openai"]);

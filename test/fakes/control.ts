@@ -1,14 +1,5 @@
-import {
-  type Ask,
-  type ChecklistItem,
-  type Control,
-  ControlError,
-  type CredentialReply,
-  type EventView,
-  type KeyView,
-  type Operation,
-  type RotationView,
-} from "../../src/api.ts";
+import type { Ask, ChecklistItem, Control, CredentialReply, EventView, KeyView, Operation, RotationView } from "../../src/api.ts";
+import { ControlError } from "../../src/api-errors.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import { CHECKLIST } from "../../src/model.ts";
 
