@@ -16,12 +16,17 @@ export interface AwsStrict {
   readonly actions: string[];
   /** The next `calls` calls are throttled. */
   throttle(calls: number): void;
+  /** All calls are refused with this error of AWS's; with `undefined` no more. */
+  refuse(type: string | undefined): void;
+  /** Awaited before an operation takes its turn. */
+  onAction: ((action: string) => Promise<void>) | undefined;
   close(): Promise<void>;
 }
 
 export async function startAwsStrict(moto: string): Promise<AwsStrict> {
   const actions: string[] = [];
   let throttled = 0;
+  let refused: string | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
   async function forward(action: string, headers: IncomingHttpHeaders, input: Json): Promise<Answer> {
@@ -41,6 +46,7 @@ export async function startAwsStrict(moto: string): Promise<AwsStrict> {
   async function answer(action: string, headers: IncomingHttpHeaders, input: Json): Promise<Answer> {
     actions.push(action);
     if (!String(headers.authorization).startsWith("AWS4-HMAC-SHA256 ")) return refusal("MissingAuthenticationTokenException");
+    if (refused !== undefined) return refusal(refused);
     if (throttled > 0) {
       throttled -= 1;
       return refusal("ThrottlingException");
@@ -90,6 +96,7 @@ export async function startAwsStrict(moto: string): Promise<AwsStrict> {
     const parts: Uint8Array[] = [];
     for await (const part of request) parts.push(part as Uint8Array);
     const action = String(request.headers["x-amz-target"]).replace("secretsmanager.", "");
+    await made.onAction?.(action);
     // One after the other: a look and what follows from it belong together.
     const turn = last.then(() => answer(action, request.headers, JSON.parse(Buffer.concat(parts).toString()) as Json));
     last = turn.catch(() => undefined);
@@ -97,14 +104,19 @@ export async function startAwsStrict(moto: string): Promise<AwsStrict> {
     response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
+  const made: AwsStrict = {
     url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
     actions,
     throttle: (calls) => {
       throttled = calls;
     },
+    refuse(type) {
+      refused = type;
+    },
+    onAction: undefined,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+  return made;
 }
 
 const refusal = (type: string, status = 400): Answer => ({ status, body: { __type: type, message: "refused as AWS does" } });

@@ -11,6 +11,8 @@ export interface FaultProxy {
   readonly log: string[];
   /** How many connections were ever opened to it. */
   connections: number;
+  /** Awaited before a request goes on to the server. */
+  onRequest: ((method: string, path: string) => Promise<void>) | undefined;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export async function startFaultProxy(target: string, refusal: (text: string) =>
     faults: makeFaults(),
     log: [],
     connections: 0,
+    onRequest: undefined,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -51,6 +54,7 @@ export async function startFaultProxy(target: string, refusal: (text: string) =>
     if (fault?.do === "hang") return;
     if (fault?.do === "dropBefore") return void request.socket.destroy();
     if (fault?.do === "delay") await sleep(fault.ms);
+    await proxy.onRequest?.(method, new URL(url, target).pathname);
     const answer = inPlaceOf(fault, refusal) ?? (await forward(`${target}${url}`, method, request, body));
     if (fault?.do === "loseReply") return void request.socket.destroy();
     response.writeHead(answer.status, answer.headers).end(answer.body);

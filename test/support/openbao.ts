@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { installPeer } from "../../scripts/peers.ts";
 
 export interface OpenBao {
@@ -9,6 +10,9 @@ export interface OpenBao {
   readonly rootToken: string;
   /** A call as root, or with another token; any status is an answer. */
   call(method: string, path: string, body?: object, options?: { token?: string; namespace?: string }): Promise<BaoReply>;
+  seal(): Promise<void>;
+  /** Resolves when it answers again. */
+  unseal(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,7 +46,11 @@ async function start(binary: string, port: number): Promise<OpenBao> {
   const url = `http://127.0.0.1:${port}`;
   const args = ["server", "-dev", `-dev-listen-address=127.0.0.1:${port}`, "-dev-no-store-token", "-log-level=error"];
   const env = { BAO_DEV_ROOT_TOKEN_ID: ROOT_TOKEN, HOME: "/nonexistent", PATH: process.env["PATH"] };
-  const child = spawn("sh", ["-c", DIES_WITH_US, "sh", binary, ...args], { env, stdio: ["pipe", "ignore", "ignore"] });
+  const child = spawn("sh", ["-c", DIES_WITH_US, "sh", binary, ...args], { env, stdio: ["pipe", "pipe", "ignore"] });
+  let said = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   child.once("error", () => undefined);
 
@@ -56,6 +64,15 @@ async function start(binary: string, port: number): Promise<OpenBao> {
       const text = await response.text();
       return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
     },
+    async seal() {
+      await bao.call("PUT", "sys/seal");
+    },
+    async unseal() {
+      const [, key] = /^Unseal Key: (\S+)/m.exec(said) ?? [];
+      await bao.call("PUT", "sys/unseal", { key });
+      // It becomes active a moment after it is unsealed.
+      while ((await bao.call("GET", "sys/health")).status !== 200) await sleep(25);
+    },
     async close() {
       child.stdin.end();
       await ended;
@@ -68,7 +85,7 @@ async function start(binary: string, port: number): Promise<OpenBao> {
       await bao.close();
       throw new Error(`bao did not become ready (exit ${child.exitCode})`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await sleep(25);
   }
 }
 

@@ -22,9 +22,11 @@ export function openSecret(config: Settings, { path, field }: Place, world: Worl
     const facts = await call(`describe ${path}`, signal, (client, sdk) =>
       client.send(new sdk.DescribeSecretCommand({ SecretId: path }), { abortSignal: signal }),
     );
+    if (facts.DeletedDate !== undefined)
+      throw fail("misconfigured", "the secret is scheduled for deletion", "restore it: aws secretsmanager restore-secret");
     const labels = new Map<string, string>();
     for (const [id, names] of Object.entries(facts.VersionIdsToStages ?? {})) for (const name of names) labels.set(name, id);
-    return { deleted: facts.DeletedDate !== undefined, rotates: facts.RotationEnabled === true, labels };
+    return { rotates: facts.RotationEnabled === true, labels };
   }
 
   async function get(label: string, signal: AbortSignal): Promise<{ id: string; text: string }> {
@@ -98,8 +100,7 @@ export function openSecret(config: Settings, { path, field }: Place, world: Worl
   }
 
   async function preflight(signal: AbortSignal): Promise<void> {
-    const { deleted, rotates, labels } = await describe(signal);
-    if (deleted) throw fail("misconfigured", "the secret is scheduled for deletion", "restore it: aws secretsmanager restore-secret");
+    const { rotates, labels } = await describe(signal);
     if (rotates) throw fail("misconfigured", "AWS's own rotation is on", "switch it off: aws secretsmanager cancel-rotate-secret");
     refuseForeignPending(labels);
     const later = new Set([...labels.keys(), "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"]);
