@@ -27,7 +27,7 @@ export async function anyLlmVendor(): Promise<FakeVendor> {
     async exhaust(keyId) {
       await gateway.call("PATCH", `/v1/keys/${keyId}`, { is_active: false });
     },
-    createCall: { method: "POST" },
+    createCall: { method: "POST", path: "/v1/keys$" },
     revokeCall: { method: "DELETE" },
     addFault: (rule) => proxy.faults.add(rule),
     requests: () => proxy.log.length,

@@ -33,7 +33,7 @@ export async function fakeOpenAiVendor(): Promise<FakeVendor> {
     exhaust(keyId) {
       vendor.key(keyId).outOfQuota = true;
     },
-    createCall: { method: "POST" },
+    createCall: { method: "POST", path: "/v1/organization/" },
     revokeCall: { method: "DELETE" },
     addFault: (rule) => fake.faults.add(rule),
     requests: () => fake.log.length,
