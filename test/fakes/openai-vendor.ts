@@ -1,9 +1,10 @@
 import type { FakeVendor } from "./index.ts";
-import { startFakeOpenAi } from "./openai.ts";
+import { type FakeOpenAi, startFakeOpenAi } from "./openai.ts";
+
+export const fakeOpenAiVendor = async () => openAiVendor(await startFakeOpenAi());
 
 /** The OpenAI fake as the contract suite wants it. */
-export async function fakeOpenAiVendor(): Promise<FakeVendor> {
-  const fake = await startFakeOpenAi();
+export function openAiVendor(fake: FakeOpenAi): FakeVendor {
   const { vendor, url, admin, account } = fake;
   const basics = { project: vendor.project, adminKey: { credential: "admin" }, baseUrl: url };
   return {

@@ -1,9 +1,10 @@
 import type { FakeVendor } from "./index.ts";
-import { startFakeOpenRouter } from "./openrouter.ts";
+import { type FakeOpenRouter, startFakeOpenRouter } from "./openrouter.ts";
+
+export const fakeOpenRouterVendor = async () => openRouterVendor(await startFakeOpenRouter());
 
 /** The OpenRouter fake as the contract suite wants it. */
-export async function fakeOpenRouterVendor(): Promise<FakeVendor> {
-  const fake = await startFakeOpenRouter();
+export function openRouterVendor(fake: FakeOpenRouter): FakeVendor {
   const { vendor, url } = fake;
   const basics = { adminKey: { credential: "management" }, baseUrl: url };
   return {

@@ -38,6 +38,8 @@ export interface Setup {
   readonly variant?: string;
   /** Other waits than a quick test's. */
   readonly timing?: object;
+  /** How far behind the vendor is, other than a quick test would have it. */
+  readonly lags?: { readonly listLag?: string; readonly revokeLag?: string };
 }
 
 const PRELOAD = fileURLToPath(new URL("kill-at-commit.mjs", import.meta.url));
@@ -109,7 +111,7 @@ export class PlugHost {
     const revokeLag = this.#definition.revokeLagMs === undefined ? {} : { revokeLag: "40ms" };
     const client = (action: string) => [process.execPath, CLIENT, action, "--socket", this.host.path("consumer.sock")];
     this.host.configure({
-      providers: { vendor: { type: this.#setup.provider, listLag: "40ms", ...lastUsed, ...revokeLag, ...providers } },
+      providers: { vendor: { type: this.#setup.provider, listLag: "40ms", ...lastUsed, ...revokeLag, ...this.#setup.lags, ...providers } },
       stores: { kept: stores },
       consumers: { program: { type: "command", reload: client("reload"), validate: client("validate") } },
       credentials: {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installPeer } from "../../scripts/peers.ts";
 import type { OpenClawFile, SecretReference } from "../fakes/gateway/config.ts";
+import { ROOT } from "./host.ts";
 
 export const GATEWAY_TOKEN = "gateway-token-canary-0123456789abcdef";
 
@@ -98,7 +99,7 @@ export async function makeRealGateway(
   const http = `http://127.0.0.1:${port}`;
 
   const run = (...args: readonly string[]) =>
-    privately([process.execPath, program, ...args], directory, [installed, dirname(process.execPath)]);
+    privately([process.execPath, program, ...args], directory, [installed, dirname(process.execPath), ROOT]);
   const options = {
     cwd: directory,
     env: {
@@ -149,7 +150,10 @@ export async function makeRealGateway(
 const UNSHARE = ["--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"])];
 const mayUnshare = () => spawnSync("unshare", [...UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], { stdio: "ignore" }).status === 0;
 
-/** With a /tmp of its own, where we may make one. Of the real one only `directory` is left, and the folders that are `needed`. */
+/**
+ * With a /tmp of its own, where we may make one. Of the real one only `directory` is left, and the folders that are `needed`: one
+ * is the project, whose `rotatectl` it may be set up to run.
+ */
 function privately(command: readonly string[], directory: string, needed: readonly string[]): [string, readonly string[]] {
   if (!mayUnshare()) return [command[0] ?? "", command.slice(1)];
   const kept = [directory, ...needed].map((path) => realpathSync(path)).filter((path) => path.startsWith("/tmp/"));

@@ -59,7 +59,7 @@ function createKey(vendor: Vendor, { body, query }: ManagementRequest) {
   return { key: key.secret, data: keyRow(key) };
 }
 
-/** Newest first, pages of 100; the keys of one workspace, and without a word the disabled ones are hidden. */
+/** Newest first, or as they were used last, pages of 100; the keys of one workspace, and without a word the disabled ones are hidden. */
 function listKeys(vendor: Vendor, { query }: ManagementRequest) {
   checkQuery(query, ["offset", "include_disabled", "workspace_id"]);
   const offset = Number(query.get("offset") ?? 0);
@@ -68,7 +68,7 @@ function listKeys(vendor: Vendor, { query }: ManagementRequest) {
   if (withDisabled !== "true" && withDisabled !== "false") throw new Refusal(400, "include_disabled: Invalid input");
   const workspace = query.get("workspace_id") ?? DEFAULT_WORKSPACE;
   const shown = vendor.everyKey().filter((key) => key.workspaceId === workspace && (withDisabled === "true" || !key.disabled));
-  const page = shown.toReversed().slice(offset, offset + PAGE_SIZE);
+  const page = vendor.inOrder(shown).slice(offset, offset + PAGE_SIZE);
   return { data: page.map(keyRow) };
 }
 

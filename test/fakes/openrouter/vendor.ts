@@ -30,9 +30,11 @@ export interface Rules {
   hashIsOfSecret: boolean;
   /** The account has spent all that it bought. */
   noCredit: boolean;
+  /** Each listing finds another key used last, and those come first; the order is not documented. */
+  usedComeFirst: boolean;
 }
 
-const TODAYS_RULES: Readonly<Rules> = { disabledAnswers: 401, hashIsOfSecret: true, noCredit: false };
+const TODAYS_RULES: Readonly<Rules> = { disabledAnswers: 401, hashIsOfSecret: true, noCredit: false, usedComeFirst: false };
 
 export const DEFAULT_WORKSPACE = "00000000-0000-4000-8000-000000000001";
 
@@ -46,6 +48,7 @@ export function makeVendor() {
   /** The hashes of each guardrail's keys. */
   const guardrails = new Map<string, Set<string>>();
   const rules: Rules = { ...TODAYS_RULES };
+  let listings = 0;
 
   function addKey(name: string, more: Partial<FakeKey> = {}): FakeKey {
     const secret = `sk-or-v1-canary${randomBytes(29).toString("hex")}`;
@@ -87,6 +90,15 @@ export function makeVendor() {
     return found;
   }
 
+  /** As a listing shows them. */
+  function inOrder(shown: readonly FakeKey[]): readonly FakeKey[] {
+    const newestFirst = shown.toReversed();
+    if (!rules.usedComeFirst || shown.length === 0) return newestFirst;
+    listings += 1;
+    const [used] = newestFirst.splice(-1 - (listings % newestFirst.length), 1);
+    return used === undefined ? newestFirst : [used, ...newestFirst];
+  }
+
   function addManagementKey(): string {
     const secret = `sk-or-v1-canary-management-${randomBytes(16).toString("hex")}`;
     managementKeys.set(secret, { name: "management" });
@@ -111,6 +123,7 @@ export function makeVendor() {
     workspaces,
     addKey,
     key,
+    inOrder,
     accepted,
     addManagementKey,
     addWorkspace,
