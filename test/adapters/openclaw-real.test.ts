@@ -6,9 +6,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
 import { openGateway } from "../../adapters/openclaw/gateway.ts";
+import type { World } from "../../src/contract/world.ts";
+import { makeAuthority } from "../support/authority.ts";
 import { type ChatVendor, startChatVendor } from "../support/chat-vendor.ts";
 import { startLoad } from "../support/load.ts";
 import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
+import { startTlsFront } from "../support/tls-front.ts";
 import { type TestWorld, testWorld } from "../support/world.ts";
 import { clock, fresh, old, signal, thrown } from "./openclaw-world.ts";
 
@@ -209,6 +212,27 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
       expect(await far.reload(old, signal)).toEqual({ holds: "expected" });
     },
   );
+
+  it("is spoken to through wss, as on another host, when its certificate is one that the configuration trusts", async () => {
+    const authority = makeAuthority();
+    const front = await startTlsFront(Number(new URL(gateway.url).port), authority.tls);
+    const given = openclaw.settings.parse({ url: `wss://localhost:${front.port}`, token: { credential: "gateway" } });
+    const through = (by: World) =>
+      openclaw.connect(given, openclaw.use.parse({ provider: "acme" }), { credential: "prod", consumer: "tls" }, by);
+    const secrets = { gateway: GATEWAY_TOKEN };
+    const trusting = await testWorld({ secrets, network: { ca: [authority.caFile] }, overrides: { clock: { ...clock, deadline } } });
+    const wary = await testWorld({ secrets });
+    try {
+      expect(await through(trusting).pair?.(signal)).toMatchObject({ paired: true });
+      expect(await through(trusting).reload(old, signal)).toEqual({ holds: "expected" });
+      expect(await through(trusting).prove(old, signal)).toMatchObject({ result: "proven" });
+      expect(await thrown(through(wary).reload(old, signal))).toMatchObject({ code: "unreachable" });
+    } finally {
+      front.close();
+      await Promise.all([trusting.close(), wary.close()]);
+      authority.remove();
+    }
+  });
 
   it("puts a profile in the place of the reference when somebody types a key into the web UI; the pre-flight and the proof see it", async () => {
     await consumer("acme").reload(old, signal);
