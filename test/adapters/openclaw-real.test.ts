@@ -221,7 +221,7 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
       openclaw.connect(given, openclaw.use.parse({ provider: "acme" }), { credential: "prod", consumer: "tls" }, by);
     const secrets = { gateway: GATEWAY_TOKEN };
     const trusting = await testWorld({ secrets, network: { ca: [authority.caFile] }, overrides: { clock: { ...clock, deadline } } });
-    const wary = await testWorld({ secrets });
+    const wary = await testWorld({ secrets, overrides: { stateDirectory: trusting.stateDirectory } });
     try {
       expect(await through(trusting).pair?.(signal)).toMatchObject({ paired: true });
       expect(await through(trusting).reload(old, signal)).toEqual({ holds: "expected" });
