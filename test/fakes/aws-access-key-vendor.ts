@@ -1,23 +1,31 @@
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import { motoIam } from "../support/moto-iam.ts";
+import { type MotoIam, motoIam } from "../support/moto-iam.ts";
 import { startAwsIamStrict } from "./aws-iam-strict.ts";
 import type { FakeVendor } from "./index.ts";
 
-const USER = "signer";
+/** One for all vendors of a process; each has a user of its own in it. It ends with the process. */
+let shared: Promise<MotoIam> | undefined;
+let users = 0;
 
 /** A real moto as IAM and STS, behind a proxy that is as strict as AWS, as the contract suite wants it. */
 export async function accessKeyVendor(): Promise<FakeVendor> {
-  const iam = await motoIam();
+  shared ??= motoIam();
+  const iam = await shared;
   const strict = await startAwsIamStrict(iam.url);
-  await iam.direct.createUser({ UserName: USER });
-  const admin = await iam.addUser("key-admin", { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "iam:*", Resource: "*" }] });
+  users += 1;
+  const [user, manager] = [`signer-${users}`, `key-admin-${users}`];
+  await iam.direct.createUser({ UserName: user });
+  const admin = await iam.addUser(manager, {
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Action: "iam:*", Resource: "*" }],
+  });
   const every = async () =>
-    ((await iam.direct.listAccessKeys({ UserName: USER })).AccessKeyMetadata ?? []).map((row) => row.AccessKeyId ?? "");
+    ((await iam.direct.listAccessKeys({ UserName: user })).AccessKeyMetadata ?? []).map((row) => row.AccessKeyId ?? "");
   return {
     variants: {
-      "keys of a user": { user: USER, accessKey: { credential: "admin" }, endpoint: strict.url },
+      "keys of a user": { user, accessKey: { credential: "admin" }, endpoint: strict.url },
       "keys of a user that is ours alone": {
-        user: USER,
+        user,
         region: "eu-central-1",
         exclusive: true,
         accessKey: { credential: "admin" },
@@ -37,7 +45,7 @@ export async function accessKeyVendor(): Promise<FakeVendor> {
     liveKeys: every,
     addStrangers: () => {},
     async makeRoom() {
-      for (const AccessKeyId of await every()) await iam.direct.deleteAccessKey({ UserName: USER, AccessKeyId });
+      for (const AccessKeyId of await every()) await iam.direct.deleteAccessKey({ UserName: user, AccessKeyId });
     },
     exhaust: (keyId) => void strict.forbidden.add(keyId),
     createCall: { path: "/CreateAccessKey$" },
@@ -46,9 +54,6 @@ export async function accessKeyVendor(): Promise<FakeVendor> {
     requests: () => strict.log.length,
     connections: () => strict.connections,
     reset: () => strict.reset(),
-    async close() {
-      iam.close();
-      await strict.close();
-    },
+    close: () => strict.close(),
   };
 }
