@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import type { RotationView } from "../../src/api.ts";
 import type { RotationHost } from "../support/rotation-host.ts";
 
@@ -35,7 +35,7 @@ export async function expectPromisesHold(
     "I6: every other key is proven dead",
   ).toEqual([]);
   // A try of the store that a cancel found under way ends by itself, and takes its file along.
-  await expect.poll(() => inner.kept(), { message: "dead secrets have left the keep", timeout: 10_000 }).toHaveLength(1);
+  await vi.waitFor(() => expect(inner.kept(), "dead secrets have left the keep").toHaveLength(1), { timeout: 10_000 });
 
   await inner.load?.stop();
   expect(inner.load?.failures ?? [], "I1: nobody was refused").toEqual([]);
