@@ -2,15 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
-import { RealHost } from "./real-host.ts";
+import { FileHost } from "./file-host.ts";
+import { chatsSince } from "./real-host.ts";
 
 const AGENTS = ["main", "helper"];
 
 // A real gateway takes up to 25 s to start on a busy machine, and a first request through it some seconds more.
 describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
-  let real: RealHost;
+  let real: FileHost;
   beforeAll(async () => {
-    real = await RealHost.start(AGENTS);
+    real = await FileHost.start(AGENTS);
   }, 180_000);
   afterAll(async () => {
     await real?.stop();
@@ -21,7 +22,7 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
   test("one key goes through all five steps, and no request fails", async () => {
     const users = load();
     const before = real.vendor.key;
-    const id = await real.rotate(crypto.randomUUID());
+    const id = await real.rotate();
     const rotation = await real.host.settled(id, 200_000);
     await users.stop();
 
@@ -32,7 +33,7 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
     const events = await real.host.client.call("history", { name: "main", limit: 200 });
     const at = (code: string) => events.events.find((event) => event.code === code)?.at ?? 0;
     // Runs that were admitted before the reload may end on the old key; the drain has seen the last of them off.
-    expect(new Set(real.chatsSince(at("keyIdle"))), "after the drain only the new key is used").toEqual(new Set([rotation.target]));
+    expect(new Set(chatsSince(real.vendor, at("keyIdle"))), "after the drain only the new key is used").toEqual(new Set([rotation.target]));
     expect(before.deletedAt).not.toBeNull();
     expect(before.refusals.filter((time) => time > at("keyRevoked") - 50).length, "the old key was seen refused").toBeGreaterThanOrEqual(3);
     expect(events.events.find(({ code }) => code === "consumerProven")?.detail).toMatchObject({ consumer: "gateway", grade: "value" });
@@ -43,7 +44,7 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
   test.each(["promote", "validate", "revoke"] as const)("SIGKILL of the daemon at %s, and nothing is lost", async (step) => {
     const users = load();
     const key = crypto.randomUUID();
-    const id = await real.rotate(key);
+    const id = await real.rotate({ key });
     for (const until = Date.now() + 120_000; ; await sleep(5)) {
       const { open } = await real.host.show("main");
       if (open?.step === step) break;
@@ -51,7 +52,7 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
     }
     await real.host.end("SIGKILL");
     await real.host.start();
-    expect(await real.rotate(key), "the same request finds the same rotation").toBe(id);
+    expect(await real.rotate({ key }), "the same request finds the same rotation").toBe(id);
     const rotation = await real.host.settled(id, 200_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
 import { OwnStoreHost } from "./own-store-host.ts";
+import { chatsSince } from "./real-host.ts";
 
 const AGENTS = ["main", "helper"];
 
@@ -20,7 +21,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
   test("one key goes through all five steps, and no request fails", async () => {
     const users = load();
     const old = real.vendor.key;
-    const rotation = await real.host.settled(await real.rotate(crypto.randomUUID()), 600_000);
+    const rotation = await real.host.settled(await real.rotate(), 600_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
@@ -28,7 +29,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
 
     const { events } = await real.host.client.call("history", { name: "main", limit: 200 });
     const at = (code: string) => events.find((event) => event.code === code)?.at ?? 0;
-    expect(new Set(real.chatsSince(at("keyIdle"))), "after the drain only the new key is used").toEqual(new Set([rotation.target]));
+    expect(new Set(chatsSince(real.vendor, at("keyIdle"))), "after the drain only the new key is used").toEqual(new Set([rotation.target]));
     expect(old.deletedAt).not.toBeNull();
     expect(old.refusals.filter((time) => time > at("keyRevoked") - 50).length, "the old key was seen refused").toBeGreaterThanOrEqual(3);
     expect(events.find(({ code }) => code === "consumerProven")?.detail).toMatchObject({ consumer: "gateway", grade: "value" });
@@ -46,13 +47,13 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     await users.stop();
     expect(users.failures).toEqual([]);
     const [live] = real.vendor.vendor.everyKey().filter(({ deletedAt }) => deletedAt === null);
-    expect(new Set(real.chatsSince(from))).toEqual(new Set([live?.id]));
+    expect(new Set(chatsSince(real.vendor, from))).toEqual(new Set([live?.id]));
   });
 
   test("SIGKILL of the daemon at promote, and nothing is lost", async () => {
     const users = load();
     const key = crypto.randomUUID();
-    const id = await real.rotate(key);
+    const id = await real.rotate({ key });
     for (const until = Date.now() + 120_000; ; await sleep(5)) {
       const { open } = await real.host.show("main");
       if (open?.step === "promote") break;
@@ -60,7 +61,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     }
     await real.host.end("SIGKILL");
     await real.host.start();
-    expect(await real.rotate(key), "the same request finds the same rotation").toBe(id);
+    expect(await real.rotate({ key }), "the same request finds the same rotation").toBe(id);
     const rotation = await real.host.settled(id, 600_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");

@@ -1,94 +1,87 @@
-import { mkdirSync } from "node:fs";
 import { openClient } from "../../src/cli/client.ts";
+import type { FakeKey } from "../fakes/openai/vendor.ts";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
 import { Host, QUICK_TIMING } from "../support/host.ts";
-import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
+import { GATEWAY_TOKEN, type RealGateway } from "../support/openclaw.ts";
 
-/** As long as in real life: under load the old key was seen in use 2.9 s after the reload. */
-const ADMISSION_WINDOW = "15s";
+/** Waits that a real gateway under load needs; a busy machine needs longer ones still. */
+export const REAL_TIMING = {
+  ...QUICK_TIMING,
+  callTimeout: "5s",
+  proveTimeout: "110s",
+  reloadSettle: "10s",
+  drainLimit: "3m",
+  poll: "200ms",
+};
 
-/** One credential `main` of the OpenAI fake, in a JSON file, used by a REAL OpenClaw gateway; the daemon is the real one. */
+type At = Parameters<typeof Host.credential>[0];
+
+/** What a real gateway's host has in its credentials directory: the gateway's token, and what else is named. */
+export const credentialFiles = (more: Readonly<Record<string, string>>) => ({ gateway: GATEWAY_TOKEN, ...more });
+
+/** The entry of a gateway on this host under `consumers`. */
+export function gatewayEntry(host: At, port: number, more: object = {}) {
+  // As long as in real life: under load an old key was seen in use 2.9 s after the reload.
+  return { type: "openclaw", url: `ws://127.0.0.1:${port}`, token: Host.credential(host, "gateway"), admissionWindow: "15s", ...more };
+}
+
+/** The OpenAI fake, whose answers take as long as some tokens do: requests overlap with what happens to their key. */
+export async function startPacedOpenAi(options: Parameters<typeof startFakeOpenAi>[0] = {}): Promise<FakeOpenAi> {
+  const vendor = await startFakeOpenAi(options);
+  Object.assign(vendor.pace, { firstMs: 20, chunkMs: 10, chunks: 3 });
+  return vendor;
+}
+
+/** Its entry under `providers`; its admin key is the credential `admin`. */
+export function openAiEntry(host: At, { url, vendor, account }: FakeOpenAi, admin: string) {
+  return {
+    type: "openai",
+    baseUrl: url,
+    project: vendor.project,
+    adminKey: Host.credential(host, admin),
+    accounts: "shared",
+    serviceAccount: account.id,
+    listLag: "100ms",
+    lastUsedLag: "1s",
+    lastUsedPrecision: "1ms",
+  };
+}
+
+/** Every key that works at a vendor. */
+export function liveKeys({ vendor }: FakeOpenAi): readonly FakeKey[] {
+  return vendor.everyKey().filter(({ deletedAt }) => deletedAt === null);
+}
+
+/** The keys that signed chats at a vendor from then on. */
+export function chatsSince({ log }: FakeOpenAi, at: number): readonly string[] {
+  return log.filter((seen) => seen.path.endsWith("/chat/completions") && seen.at >= at).map(({ keyId }) => keyId ?? "unknown");
+}
+
+/** The real daemon and real gateways, and all that was started for them. */
 export class RealHost {
   readonly host: Host;
-  readonly vendor: FakeOpenAi;
-  readonly gateway: RealGateway;
+  readonly #gateways: readonly RealGateway[];
+  readonly #others: readonly { close(): Promise<unknown> }[];
 
-  static async start(agents: readonly string[]): Promise<RealHost> {
-    const vendor = await startFakeOpenAi();
-    Object.assign(vendor.pace, { firstMs: 20, chunkMs: 10, chunks: 3 });
-    const port = await freePort();
-    const host = new Host((h) => ({
-      credentials: { admin: vendor.admin.secret, gateway: GATEWAY_TOKEN },
-      config: {
-        providers: {
-          openai: {
-            type: "openai",
-            baseUrl: vendor.url,
-            project: vendor.vendor.project,
-            adminKey: Host.credential(h, "admin"),
-            accounts: "shared",
-            serviceAccount: vendor.account.id,
-            listLag: "100ms",
-            lastUsedLag: "1s",
-            lastUsedPrecision: "1ms",
-          },
-        },
-        stores: { local: { type: "file" } },
-        consumers: {
-          gateway: {
-            type: "openclaw",
-            url: `ws://127.0.0.1:${port}`,
-            token: Host.credential(h, "gateway"),
-            admissionWindow: ADMISSION_WINDOW,
-          },
-        },
-        credentials: {
-          main: {
-            provider: "openai",
-            store: { use: "local", path: h.path("openclaw/secrets.json"), field: "/openai/apiKey" },
-            consumers: [{ use: "gateway", provider: "openai" }],
-            every: "30d",
-          },
-        },
-        timing: { ...QUICK_TIMING, callTimeout: "5s", proveTimeout: "110s", reloadSettle: "10s", drainLimit: "3m", poll: "200ms" },
-      },
-    }));
-    mkdirSync(host.path("openclaw"));
-    host.write("openclaw/secrets.json", JSON.stringify({ openai: { apiKey: vendor.key.secret } }));
-    const config = openclawJson({ vendor: vendor.url, secretFile: host.path("openclaw/secrets.json"), port, agents });
-    const gateway = await makeRealGateway(config, host.path("openclaw"));
-    const made = new RealHost(host, vendor, gateway);
-    await Promise.all([gateway.start(), host.start()]);
-    await host.client.call("pair", { consumer: "gateway" });
-    await host.client.call("adopt", { name: "main" });
-    return made;
-  }
-
-  private constructor(host: Host, vendor: FakeOpenAi, gateway: RealGateway) {
+  /** `others` are ended last. */
+  protected constructor(host: Host, gateways: readonly RealGateway[], others: readonly { close(): Promise<unknown> }[]) {
     this.host = host;
-    this.vendor = vendor;
-    this.gateway = gateway;
+    this.#gateways = gateways;
+    this.#others = others;
   }
 
-  /** Starts a rotation under a key of its own, or finds the one that was started under it. */
-  async rotate(key: string): Promise<number> {
-    const { rotations } = await openClient(this.host.socket, key).call("rotate", { name: "main", now: true });
+  /** Starts a rotation, or finds the one that was started under the same idempotency key. */
+  async rotate({ name = "main", key = crypto.randomUUID() }: { name?: string; key?: string } = {}): Promise<number> {
+    const { rotations } = await openClient(this.host.socket, key).call("rotate", { name, now: true });
     const id = rotations[0]?.rotation.id;
     if (id === undefined) throw new Error("no rotation was started");
     return id;
   }
 
-  /** What the vendor saw of chats, by the key that signed them. */
-  chatsSince(at: number): readonly string[] {
-    return this.vendor.log
-      .filter((seen) => seen.path.endsWith("/chat/completions") && seen.at >= at)
-      .map(({ keyId }) => keyId ?? "unknown");
-  }
-
   async stop(): Promise<void> {
     await this.host.end();
-    await this.gateway.stop();
+    await Promise.all(this.#gateways.map((gateway) => gateway.stop()));
     await this.host.remove();
-    await this.vendor.close();
+    await Promise.all(this.#others.map((other) => other.close()));
   }
 }

@@ -4,17 +4,15 @@ import { settings, use } from "../../adapters/consumers/openclaw/settings.ts";
 import { degradation } from "../../adapters/consumers/openclaw/views.ts";
 import { activeValues } from "../../adapters/openclaw/active.ts";
 import { openGateway } from "../../adapters/openclaw/gateway.ts";
-import { openClient } from "../../src/cli/client.ts";
 import { type AwsStrict, startAwsStrict } from "../fakes/aws-strict.ts";
-import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
-import { Host, QUICK_TIMING } from "../support/host.ts";
+import type { FakeOpenAi } from "../fakes/openai.ts";
+import { Host } from "../support/host.ts";
 import { moto } from "../support/moto.ts";
-import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
+import { freePort, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
 import { rotatectl } from "../support/rotatectl.ts";
 import { testWorld } from "../support/world.ts";
+import { credentialFiles, gatewayEntry, openAiEntry, REAL_TIMING, RealHost, startPacedOpenAi } from "./real-host.ts";
 
-/** As long as in real life: under load an old key was seen in use 2.9 s after the reload. */
-const ADMISSION_WINDOW = "15s";
 const [SECRET, FIELD] = ["prod/openclaw", "/openai/apiKey"];
 const AWS = { region: "eu-central-1", credentials: { accessKeyId: "AKIACANARY", secretAccessKey: "canary-of-aws" } };
 
@@ -22,40 +20,19 @@ const AWS = { region: "eu-central-1", credentials: { accessKeyId: "AKIACANARY", 
  * One credential `main` of the OpenAI fake, kept in AWS Secrets Manager (moto behind the strict double), which a REAL OpenClaw
  * gateway reads through the wrapper that `rotatectl resolve --install` wrote. The daemon is the real one.
  */
-export class ResolveHost {
+export class ResolveHost extends RealHost {
   static async start(): Promise<ResolveHost> {
-    const [vendor, port] = await Promise.all([startFakeOpenAi(), freePort()]);
-    Object.assign(vendor.pace, { firstMs: 20, chunkMs: 10, chunks: 3 });
+    const [vendor, port] = await Promise.all([startPacedOpenAi(), freePort()]);
     const aws = await startAwsStrict(await moto());
     const host = new Host((h) => ({
-      credentials: { admin: vendor.admin.secret, gateway: GATEWAY_TOKEN },
+      credentials: credentialFiles({ admin: vendor.admin.secret }),
       env: { AWS_ACCESS_KEY_ID: AWS.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: AWS.credentials.secretAccessKey },
       config: {
         // Of our /tmp the gateway sees its own directory only.
         resolveSocket: h.path("openclaw/resolve.sock"),
-        providers: {
-          openai: {
-            type: "openai",
-            baseUrl: vendor.url,
-            project: vendor.vendor.project,
-            adminKey: Host.credential(h, "admin"),
-            accounts: "shared",
-            serviceAccount: vendor.account.id,
-            listLag: "100ms",
-            lastUsedLag: "1s",
-            lastUsedPrecision: "1ms",
-          },
-        },
+        providers: { openai: openAiEntry(h, vendor, "admin") },
         stores: { aws: { type: "aws-secrets-manager", region: AWS.region, endpoint: aws.url } },
-        consumers: {
-          gateway: {
-            type: "openclaw",
-            url: `ws://127.0.0.1:${port}`,
-            token: Host.credential(h, "gateway"),
-            admissionWindow: ADMISSION_WINDOW,
-            callTimeout: "45s",
-          },
-        },
+        consumers: { gateway: gatewayEntry(h, port, { callTimeout: "45s" }) },
         credentials: {
           main: {
             provider: "openai",
@@ -65,16 +42,8 @@ export class ResolveHost {
             every: "30d",
           },
         },
-        timing: {
-          ...QUICK_TIMING,
-          callTimeout: "10s",
-          proveTimeout: "110s",
-          reloadSettle: "20s",
-          drainLimit: "4m",
-          // A busy machine alone is nothing to call a person for.
-          tellAfter: "4m",
-          poll: "200ms",
-        },
+        // A busy machine alone is nothing to call a person for.
+        timing: { ...REAL_TIMING, callTimeout: "10s", reloadSettle: "20s", drainLimit: "4m", tellAfter: "4m" },
       },
     }));
     const { SecretsManager } = await import("@aws-sdk/client-secrets-manager");
@@ -96,27 +65,16 @@ export class ResolveHost {
     return made;
   }
 
-  readonly host: Host;
   readonly vendor: FakeOpenAi;
   readonly gateway: RealGateway;
   /** The document in AWS. */
   readonly stored: () => Promise<{ readonly openai: { readonly apiKey: string }; readonly note: string }>;
-  readonly #aws: AwsStrict;
 
   private constructor(host: Host, vendor: FakeOpenAi, gateway: RealGateway, aws: AwsStrict, stored: ResolveHost["stored"]) {
-    this.host = host;
+    super(host, [gateway], [vendor, aws]);
     this.vendor = vendor;
     this.gateway = gateway;
-    this.#aws = aws;
     this.stored = stored;
-  }
-
-  /** Starts a rotation under a key of its own, or finds the one that was started under it. */
-  async rotate(key: string): Promise<number> {
-    const { rotations } = await openClient(this.host.socket, key).call("rotate", { name: "main", now: true });
-    const id = rotations[0]?.rotation.id;
-    if (id === undefined) throw new Error("no rotation was started");
-    return id;
   }
 
   /** Reloads the gateway past the daemon, as an operator could; how it stands with its key then, and which one it has. */
@@ -147,18 +105,6 @@ export class ResolveHost {
 
   async installWrapper(): Promise<void> {
     await installWrapper(this.host);
-  }
-
-  /** Every key that works at the vendor. */
-  liveKeys() {
-    return this.vendor.vendor.everyKey().filter(({ deletedAt }) => deletedAt === null);
-  }
-
-  async stop(): Promise<void> {
-    await this.host.end();
-    await this.gateway.stop();
-    await this.host.remove();
-    await Promise.all([this.vendor.close(), this.#aws.close()]);
   }
 }
 

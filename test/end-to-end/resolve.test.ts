@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
+import { liveKeys } from "./real-host.ts";
 import { ResolveHost } from "./resolve-host.ts";
 
 describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve", { timeout: 480_000 }, () => {
@@ -24,7 +25,7 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
   test("one key goes through all five steps under load, and no request fails", async () => {
     const users = load();
     const before = real.vendor.key;
-    const rotation = await real.host.settled(await real.rotate(crypto.randomUUID()), 420_000);
+    const rotation = await real.host.settled(await real.rotate(), 420_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
@@ -35,15 +36,15 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     expect(events.find(({ code }) => code === "consumerProven")?.detail).toMatchObject({ consumer: "gateway", grade: "value" });
     expect(before.deletedAt).not.toBeNull();
     expect(before.refusals.filter((time) => time > at("keyRevoked") - 50).length, "the old key was seen refused").toBeGreaterThanOrEqual(3);
-    expect(real.liveKeys().map(({ id }) => id)).toEqual([rotation.target]);
-    expect(await real.stored()).toEqual({ openai: { apiKey: real.liveKeys()[0]?.secret }, note: "not ours" });
+    expect(liveKeys(real.vendor).map(({ id }) => id)).toEqual([rotation.target]);
+    expect(await real.stored()).toEqual({ openai: { apiKey: liveKeys(real.vendor)[0]?.secret }, note: "not ours" });
   });
 
   test("SIGKILL of the daemon before the reload: the gateway goes on with the value that it has, and then gets the new one", async () => {
     const users = load();
     const key = crypto.randomUUID();
     const serving = (await real.host.show("main")).current?.vendorId;
-    const id = await real.rotate(key);
+    const id = await real.rotate({ key });
     for (const until = Date.now() + 120_000; ; await sleep(5)) {
       const { open } = await real.host.show("main");
       if (open?.step === "promote") break;
@@ -59,13 +60,13 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     expect(users.failures).toEqual([]);
 
     await real.host.start();
-    expect(await real.rotate(key), "the same request finds the same rotation").toBe(id);
+    expect(await real.rotate({ key }), "the same request finds the same rotation").toBe(id);
     const rotation = await real.host.settled(id, 420_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(rotation.plan, "a gateway that could not read was no reason to turn round").toBe("routine");
     expect(users.failures).toEqual([]);
-    expect(real.liveKeys().map(({ id: keyId }) => keyId)).toEqual([rotation.target]);
+    expect(liveKeys(real.vendor).map(({ id: keyId }) => keyId)).toEqual([rotation.target]);
   });
 
   const root = process.getuid?.() === 0;
@@ -80,7 +81,7 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
   test.each(Object.entries(wrong))(
     "the real gateway refuses the wrapper with %s, as the double does, and keeps the value",
     async (_, spoil) => {
-      const { secret } = real.liveKeys()[0] ?? {};
+      const { secret } = liveKeys(real.vendor)[0] ?? {};
       await spoil(real.wrapper);
       expect(await real.reloadGateway()).toEqual({ degraded: expect.stringContaining("(stale): secret provider failed"), key: secret });
       await rm(real.wrapper);

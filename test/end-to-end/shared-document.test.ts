@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Load, startLoad } from "../support/load.ts";
 import { GATEWAY_TOKEN } from "../support/openclaw.ts";
+import { chatsSince, liveKeys } from "./real-host.ts";
 import { AGENTS, SharedHost } from "./shared-host.ts";
 
 // Two real gateways take up to a minute to start on a busy machine, and each first request through one some seconds more.
@@ -20,13 +21,14 @@ describe("two real OpenClaw gateways under load", { timeout: 600_000 }, () => {
   }, 60_000);
 
   test("two keys in one JSON file are rotated at the same time, and neither brings the other's old value back", async () => {
-    const ids = await Promise.all([real.rotate("main"), real.rotate("second")]);
+    const ids = await Promise.all([real.rotate({ name: "main" }), real.rotate({ name: "second" })]);
     const [main, second] = await Promise.all(ids.map((id) => real.host.settled(id, 560_000)));
     expect([main?.outcome, second?.outcome], JSON.stringify([main, second])).toEqual(["done", "done"]);
     expect(users.map(({ failures }) => failures)).toEqual([[], []]);
     for (const { served } of users) expect(served).toBeGreaterThan(5);
 
-    expect([real.live("main"), real.live("second")]).toEqual([[main?.target], [second?.target]]);
+    const live = [real.vendors.main, real.vendors.second].map((vendor) => liveKeys(vendor).map(({ id }) => id));
+    expect(live).toEqual([[main?.target], [second?.target]]);
     for (const [name, provider] of [
       ["main", "openai"],
       ["second", "acme"],
@@ -38,7 +40,7 @@ describe("two real OpenClaw gateways under load", { timeout: 600_000 }, () => {
 
   test("one key of two gateways: both are seen on the new one before the old one dies", async () => {
     const vendor = real.vendors.main;
-    const old = real.live("main")[0];
+    const old = liveKeys(vendor)[0]?.id;
     let asked: { readonly at: number; readonly answers: readonly number[] } | undefined;
     // Right before the old key dies, each gateway serves one more request.
     vendor.onRequest = async ({ method, path }, phase) => {
@@ -48,12 +50,12 @@ describe("two real OpenClaw gateways under load", { timeout: 600_000 }, () => {
       const answers = await Promise.all(real.gateways.map(({ http }) => chat(http)));
       asked = { at, answers };
     };
-    const rotation = await real.host.settled(await real.rotate("main"), 560_000);
+    const rotation = await real.host.settled(await real.rotate({ name: "main" }), 560_000);
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.map(({ failures }) => failures)).toEqual([[], []]);
 
     expect(asked?.answers).toEqual([200, 200]);
-    const after = real.chatsSince("main", asked?.at ?? 0);
+    const after = chatsSince(real.vendors.main, asked?.at ?? 0);
     expect(after.length).toBeGreaterThanOrEqual(2);
     expect(new Set(after)).toEqual(new Set([rotation.target]));
     const { events } = await real.host.client.call("history", { name: "main", limit: 200 });

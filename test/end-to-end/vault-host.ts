@@ -1,23 +1,21 @@
 import { mkdirSync } from "node:fs";
-import { openClient } from "../../src/cli/client.ts";
 import { type AnyLlmGateway, startAnyLlm } from "../support/any-llm.ts";
-import { Host, QUICK_TIMING } from "../support/host.ts";
+import { Host } from "../support/host.ts";
 import { type OpenBao, startOpenBao } from "../support/openbao.ts";
-import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
+import { freePort, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
+import { credentialFiles, gatewayEntry, REAL_TIMING, RealHost } from "./real-host.ts";
 
-/** As long as in real life: under load an old key was seen in use 2.9 s after the reload. */
-const ADMISSION_WINDOW = "15s";
 const [PATH, FIELD] = ["openclaw/any-llm", "apiKey"];
 
 /**
  * One credential `main` with no fake in the path of its key: a real any-llm gateway issues and checks it, a real OpenBao keeps it,
  * and a real OpenClaw gateway reads it there with its own `vault` plugin. The daemon is the real one.
  */
-export class VaultHost {
+export class VaultHost extends RealHost {
   static async start(): Promise<VaultHost> {
     const [vendor, bao, port] = await Promise.all([startAnyLlm(), startOpenBao(), freePort()]);
     const host = new Host((h) => ({
-      credentials: { admin: vendor.masterKey, gateway: GATEWAY_TOKEN, vault: bao.rootToken },
+      credentials: credentialFiles({ admin: vendor.masterKey, vault: bao.rootToken }),
       config: {
         providers: {
           "any-llm": {
@@ -31,14 +29,7 @@ export class VaultHost {
           },
         },
         stores: { vault: { type: "vault", url: bao.url, auth: { token: Host.credential(h, "vault") } } },
-        consumers: {
-          gateway: {
-            type: "openclaw",
-            url: `ws://127.0.0.1:${port}`,
-            token: Host.credential(h, "gateway"),
-            admissionWindow: ADMISSION_WINDOW,
-          },
-        },
+        consumers: { gateway: gatewayEntry(h, port) },
         credentials: {
           main: {
             provider: "any-llm",
@@ -47,7 +38,7 @@ export class VaultHost {
             every: "30d",
           },
         },
-        timing: { ...QUICK_TIMING, callTimeout: "5s", proveTimeout: "110s", reloadSettle: "10s", drainLimit: "3m", poll: "200ms" },
+        timing: REAL_TIMING,
       },
     }));
     const { body } = await vendor.call("POST", "/v1/keys", { key_name: "made by hand" });
@@ -66,24 +57,15 @@ export class VaultHost {
     return made;
   }
 
-  readonly host: Host;
   readonly vendor: AnyLlmGateway;
   readonly bao: OpenBao;
   readonly gateway: RealGateway;
 
   private constructor(host: Host, vendor: AnyLlmGateway, bao: OpenBao, gateway: RealGateway) {
-    this.host = host;
+    super(host, [gateway], [vendor, bao]);
     this.vendor = vendor;
     this.bao = bao;
     this.gateway = gateway;
-  }
-
-  /** Starts a rotation under a key of its own, or finds the one that was started under it. */
-  async rotate(key: string): Promise<number> {
-    const { rotations } = await openClient(this.host.socket, key).call("rotate", { name: "main", now: true });
-    const id = rotations[0]?.rotation.id;
-    if (id === undefined) throw new Error("no rotation was started");
-    return id;
   }
 
   /** The document that OpenClaw reads. */
@@ -101,13 +83,6 @@ export class VaultHost {
   async keys(): Promise<readonly string[]> {
     const { body } = await this.vendor.call("GET", "/v1/keys?limit=1000");
     return (body as readonly { readonly id: string }[]).map(({ id }) => id);
-  }
-
-  async stop(): Promise<void> {
-    await this.host.end();
-    await this.gateway.stop();
-    await this.host.remove();
-    await Promise.all([this.vendor.close(), this.bao.close()]);
   }
 }
 

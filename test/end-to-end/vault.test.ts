@@ -25,7 +25,7 @@ describe("real OpenClaw, real any-llm gateway, key in real OpenBao", { timeout: 
   test("one key goes through all five steps under load, and no request fails", async () => {
     const users = load();
     const [before] = await real.keys();
-    const rotation = await real.host.settled(await real.rotate(crypto.randomUUID()), 240_000);
+    const rotation = await real.host.settled(await real.rotate(), 240_000);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
@@ -40,7 +40,7 @@ describe("real OpenClaw, real any-llm gateway, key in real OpenBao", { timeout: 
     const random = randomFrom(SEED);
     const users = load();
     const request = crypto.randomUUID();
-    const id = await real.rotate(request);
+    const id = await real.rotate({ key: request });
     let kills = 0;
     for (; kills < KILLS; kills += 1) {
       await sleep(random() * LONGEST_LIFE_MS);
@@ -48,9 +48,9 @@ describe("real OpenClaw, real any-llm gateway, key in real OpenBao", { timeout: 
       await real.host.start();
       // Where it has ended between two kills, the rest of them meet the next one.
       const { open } = await real.host.show("main");
-      if (open === null) await real.rotate(crypto.randomUUID());
+      if (open === null) await real.rotate();
     }
-    expect(await real.rotate(request), "the same request finds the same rotation").toBe(id);
+    expect(await real.rotate({ key: request }), "the same request finds the same rotation").toBe(id);
     const { open, last } = await real.host.show("main");
     const rotation = await real.host.settled(open?.id ?? last?.rotation ?? id, 240_000);
     await users.stop();
