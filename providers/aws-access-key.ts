@@ -91,7 +91,7 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
     async verify(secret, signal) {
       const key = readAccessKey(secret);
       if (key === undefined) return "refused";
-      const sts = awsCallsBy(key, STS, settings, world);
+      const sts = awsCallsBy(key, STS, { ...settings, endpoint: settings.stsEndpoint ?? settings.endpoint }, world);
       try {
         await sts("verify access key", signal, async (client, sdk) =>
           documented(caller, await client.send(new sdk.GetCallerIdentityCommand({}), { abortSignal: signal }), "verify access key"),

@@ -14,7 +14,10 @@ export const awsSettings = {
       "the access key that signs, as AWS's tools take it from a credential_process; without it, what AWS's own chain of credentials finds",
     ),
   assumeRole: z.string().startsWith("arn:", "the ARN of a role").optional().describe("the ARN of a role to take on first"),
-  endpoint: httpUrl().optional().describe("another address than AWS's own, for tests"),
+  endpoint: httpUrl().optional().describe("another address than AWS's own, for tests or a VPC endpoint"),
+  stsEndpoint: httpUrl()
+    .optional()
+    .describe("where STS is, which lends the keys of `assumeRole` and knows whose a key is; without it, at `endpoint` if there is one"),
 } as const;
 
 /** Where to speak to, and as whom. */
@@ -23,6 +26,7 @@ export interface AwsSettings {
   readonly accessKey?: SecretRef | undefined;
   readonly assumeRole?: string | undefined;
   readonly endpoint?: string | undefined;
+  readonly stsEndpoint?: string | undefined;
 }
 
 /** One of AWS's services and its part of the SDK, which is imported at the first call. */
@@ -106,16 +110,17 @@ async function callOnce<Sdk, Client, T>(
 
 async function openClient<Sdk, Client>(
   service: AwsService<Sdk, Client>,
-  { region, endpoint, assumeRole }: AwsSettings,
+  { region, endpoint, stsEndpoint, assumeRole }: AwsSettings,
   world: World,
   key: AccessKey | undefined,
 ): Promise<Opened<Sdk, Client>> {
   const sdk = await service.load();
   const requestHandler = await awsTransport(world, service.who);
-  const common = { region, requestHandler, maxAttempts: 1, ...(endpoint !== undefined && { endpoint }) } as const;
+  const at = (address = endpoint) =>
+    ({ region, requestHandler, maxAttempts: 1, ...(address !== undefined && { endpoint: address }) }) as const;
   const own = key && sdkCredentials(key);
-  const credentials = assumeRole === undefined ? own : await lentBy(assumeRole, own, common);
-  return { sdk, client: service.open(sdk, { ...common, ...(credentials && { credentials }) }) };
+  const credentials = assumeRole === undefined ? own : await lentBy(assumeRole, own, at(stsEndpoint));
+  return { sdk, client: service.open(sdk, { ...at(), ...(credentials && { credentials }) }) };
 }
 
 const sdkCredentials = ({ id, secret, sessionToken }: AccessKey): SdkCredentials => ({

@@ -237,6 +237,14 @@ describe("who signs", () => {
     expect(await connect({ assumeRole: Role?.Arn }, { secret }).list(signal)).toEqual([]);
     expect(strict.log).toEqual(["AssumeRole", "ListAccessKeys"]);
     expect(await errorOf(connect({}, { secret }).list(signal)), "and not by itself").toMatchObject({ code: "forbidden" });
+
+    const sts = await startAwsIamStrict(iam.url);
+    strict.log.length = 0;
+    const apart = connect({ assumeRole: Role?.Arn, stsEndpoint: sts.url }, { secret });
+    expect(await apart.list(signal)).toEqual([]);
+    expect(await apart.verify(new Secret((await iam.addUser("asks-sts")).accessKey), signal)).toBe("accepted");
+    expect([sts.log, strict.log]).toEqual([["AssumeRole", "GetCallerIdentity"], ["ListAccessKeys"]]);
+    await sts.close();
   });
 });
 
