@@ -37,6 +37,31 @@ test.each<[string, (log: ReturnType<typeof openLog>) => void]>([
   for (const form of FORMS) expect(lines[0]).not.toContain(form);
 });
 
+test("of values that begin alike the whole of each is replaced, side by side and one in the other", () => {
+  const held = ["sk-proj-canary-a", "sk-proj-canary-a-and-more", "sk-proj-canary-b"].map((value) => new Secret(value));
+  expect(Secret.mask("x sk-proj-canary-a-and-more,sk-proj-canary-bsk-proj-canary-a sk-proj-c")).toBe(
+    "x [secret],[secret][secret] sk-proj-c",
+  );
+  expect(held).toHaveLength(3);
+});
+
+test("a value is replaced as long as one of the secrets that hold it is in memory, and not longer", async () => {
+  const module = JSON.stringify(new URL("../src/contract/secret.ts", import.meta.url).href);
+  const program = `
+    const { Secret } = await import(${module});
+    const [one, other] = ["sk-canary-held-twice", "sk-canary-held-once"];
+    const collected = async () => { for (let turn = 0; turn < 20; turn++) { gc(); await new Promise(setImmediate); } };
+    let kept = new Secret(one);
+    (() => [new Secret(one), new Secret(other)])();
+    await collected();
+    console.log(Secret.mask(one + " " + other), kept.reveal().length);
+    kept = undefined;
+    await collected();
+    console.log(Secret.mask(one));`;
+  const run = promisify(execFile)(process.execPath, ["--expose-gc", "--input-type=module", "-e", program]);
+  expect((await run).stdout).toBe("[secret] sk-canary-held-once 20\nsk-canary-held-twice\n");
+});
+
 test("fields with telling names are redacted, although nobody knows their value", () => {
   const { lines, log } = capture();
   const unknown = "never-wrapped-canary";

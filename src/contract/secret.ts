@@ -3,22 +3,26 @@ import { inspect } from "node:util";
 
 const MASK = "[secret]";
 
-/** A value that secrets in memory hold, so that {@link Secret.mask} can find it in a text. */
-interface Known {
-  holders: number;
-  /** The value as it may stand in a text; worked out once, because every line of the log is searched for it. */
-  forms: readonly string[] | undefined;
-}
-
-/** One entry a value, however often it was read: a log line is searched for each once. */
-const known = new Map<string, Known>();
-const forget = new FinalizationRegistry<string>((value) => {
-  const entry = known.get(value);
-  if (entry !== undefined && --entry.holders === 0) known.delete(value);
-});
-
 /** What is shorter is no secret, and stands in half of all texts. */
 const SHORTEST_MASKED = 8;
+
+/**
+ * The texts that the values of living secrets may stand as, by how they begin, and how many secrets each comes from. Every line of
+ * the log is searched for all of them, and a daemon may hold thousands: here each place of a line is looked up once.
+ */
+const known = new Map<string, Map<string, number>>();
+const headOf = (text: string, at = 0): string => text.slice(at, at + SHORTEST_MASKED);
+
+function count(value: string, change: 1 | -1): void {
+  for (const form of formsOf(value)) {
+    const forms = known.get(headOf(form)) ?? new Map<string, number>();
+    const holders = (forms.get(form) ?? 0) + change;
+    if (holders > 0) known.set(headOf(form), forms.set(form, holders));
+    else if (forms.delete(form) && forms.size === 0) known.delete(headOf(form));
+  }
+}
+
+const forget = new FinalizationRegistry<string>((value) => count(value, -1));
 
 /** A value that cannot be printed by accident: text, JSON and inspection show `[secret]`. */
 export class Secret {
@@ -27,9 +31,7 @@ export class Secret {
   constructor(value: string) {
     this.#value = value;
     if (value.length < SHORTEST_MASKED) return;
-    const entry = known.get(value);
-    if (entry === undefined) known.set(value, { holders: 1, forms: undefined });
-    else entry.holders += 1;
+    count(value, 1);
     forget.register(this, value);
   }
 
@@ -67,13 +69,26 @@ export class Secret {
 
   /** `text` with every secret of this process replaced, also where it stands JSON-escaped or URL-encoded. */
   static mask(text: string): string {
-    let masked = text;
-    for (const [value, entry] of known) {
-      entry.forms ??= formsOf(value);
-      for (const form of entry.forms) if (masked.includes(form)) masked = masked.replaceAll(form, MASK);
+    let masked = "";
+    let from = 0;
+    for (let at = 0; at <= text.length - SHORTEST_MASKED; at += 1) {
+      const length = longestAt(text, at);
+      if (length === 0) continue;
+      masked += text.slice(from, at) + MASK;
+      from = at + length;
+      at = from - 1;
     }
-    return masked;
+    return from === 0 ? text : masked + text.slice(from);
   }
+}
+
+/** How much of the text from there on is a secret: of two that begin alike the longer one, whose end would be readable else. */
+function longestAt(text: string, at: number): number {
+  let longest = 0;
+  for (const form of known.get(headOf(text, at))?.keys() ?? []) {
+    if (form.length > longest && text.startsWith(form, at)) longest = form.length;
+  }
+  return longest;
 }
 
 const formsOf = (value: string): readonly string[] => [...new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])];
