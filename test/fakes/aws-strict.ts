@@ -36,6 +36,8 @@ export async function startAwsStrict(moto: string): Promise<AwsStrict> {
         "content-type": "application/x-amz-json-1.1",
         "x-amz-target": `secretsmanager.${action}`,
         authorization: String(headers.authorization),
+        // moto may end a connection that was left open just when it is used again.
+        connection: "close",
       },
       body: JSON.stringify(input),
     });
