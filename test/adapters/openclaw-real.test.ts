@@ -216,14 +216,14 @@ describe("a real OpenClaw gateway", { timeout: TEST_LIMIT_MS }, () => {
   it("is spoken to through wss, as on another host, when its certificate is one that the configuration trusts", async () => {
     const authority = makeAuthority();
     const front = await startTlsFront(Number(new URL(gateway.url).port), authority.tls);
-    const given = openclaw.settings.parse({ url: `wss://localhost:${front.port}`, token: { credential: "gateway" } });
+    const given = openclaw.settings.parse({ url: `wss://localhost:${front.port}` });
     const through = (by: World) =>
-      openclaw.connect(given, openclaw.use.parse({ provider: "acme" }), { credential: "prod", consumer: "tls" }, by);
-    const secrets = { gateway: GATEWAY_TOKEN };
-    const trusting = await testWorld({ secrets, network: { ca: [authority.caFile] }, overrides: { clock: { ...clock, deadline } } });
-    const wary = await testWorld({ secrets, overrides: { stateDirectory: trusting.stateDirectory } });
+      openclaw.connect(given, openclaw.use.parse({ provider: "acme" }), { credential: "prod", consumer: "gateway" }, by);
+    const overrides = { clock: { ...clock, deadline }, stateDirectory: world.stateDirectory };
+    const trusting = await testWorld({ network: { ca: [authority.caFile] }, overrides });
+    const wary = await testWorld({ overrides });
     try {
-      expect(await through(trusting).pair?.(signal)).toMatchObject({ paired: true });
+      expect(await through(trusting).pair?.(signal), "the device is the same one").toMatchObject({ paired: true });
       expect(await through(trusting).reload(old, signal)).toEqual({ holds: "expected" });
       expect(await through(trusting).prove(old, signal)).toMatchObject({ result: "proven" });
       expect(await thrown(through(wary).reload(old, signal))).toMatchObject({ code: "unreachable" });
