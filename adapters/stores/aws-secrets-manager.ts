@@ -1,6 +1,6 @@
+import { parsePointer } from "../../src/contract/json-pointer.ts";
 import { defineStore, type Mirror, type Store } from "../../src/contract/store.ts";
 import type { World } from "../../src/contract/world.ts";
-import { parsePointer } from "./aws-secrets-manager/document.ts";
 import { copyLabel, keepLabel, requestToken } from "./aws-secrets-manager/labels.ts";
 import { openSecret } from "./aws-secrets-manager/secret.ts";
 import { nameOf, type Place, place, type Settings, settings } from "./aws-secrets-manager/settings.ts";

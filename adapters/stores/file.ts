@@ -1,10 +1,11 @@
 import { normalize } from "node:path";
 import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
+import { jsonPointer, parsePointer } from "../../src/contract/json-pointer.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import { defineStore, type Store } from "../../src/contract/store.ts";
 import type { World } from "../../src/contract/world.ts";
-import { jsonDocument, parsePointer, plainDocument } from "./file/document.ts";
+import { jsonDocument, plainDocument } from "./file/document.ts";
 import { keepOf } from "./file/keep.ts";
 import { findOwner } from "./file/owner.ts";
 import { type Cell, openCell } from "./on-disk/cell.ts";
@@ -18,11 +19,7 @@ const place = z.strictObject({
     .regex(/^\/.*[^/]$/s, "an absolute path of a file")
     .transform((path) => normalize(path))
     .describe("the file that consumers read: one value, or a JSON file when there is a `field`"),
-  field: z
-    .string()
-    .regex(/^(\/([^~/]|~[01])*)+$/, 'a JSON pointer, such as "/openai/apiKey"')
-    .optional()
-    .describe("where the value stands in a JSON file; the rest of the file is left alone to the byte"),
+  field: jsonPointer().optional().describe("where the value stands in a JSON file; the rest of the file is left alone to the byte"),
   owner: z
     .string()
     .regex(/^(\d+:\d+|[A-Za-z_][A-Za-z0-9_.@-]*\$?)$/, 'the name of an account, or "UID:GID"')

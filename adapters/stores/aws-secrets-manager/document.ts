@@ -1,5 +1,6 @@
 import { applyEdits, modify } from "jsonc-parser";
 import { AdapterError } from "../../../src/contract/errors.ts";
+import { parsePointer } from "../../../src/contract/json-pointer.ts";
 
 /** What stands in a secret that had no version, so that the first staged one does not become current. Consumers see it. */
 const PLACEHOLDER = "rotated: no value yet";
@@ -55,12 +56,4 @@ export function jsonDocument(pointer: string, where: string): Document {
     },
     empty: "{}",
   };
-}
-
-/** The names that a JSON pointer leads through. */
-export function parsePointer(pointer: string): readonly string[] {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { awsSettings } from "../../../src/aws/client.ts";
+import { jsonPointer } from "../../../src/contract/json-pointer.ts";
 
 export const settings = z.strictObject({
   region: z.string().min(1).describe("the region of the secrets, such as eu-central-1"),
@@ -8,11 +9,7 @@ export const settings = z.strictObject({
 
 export const place = z.strictObject({
   path: z.string().min(1).max(2048).describe("the name or the ARN of the secret; it must be there"),
-  field: z
-    .string()
-    .regex(/^(\/([^~/]|~[01])*)+$/, 'a JSON pointer, such as "/openai/apiKey"')
-    .optional()
-    .describe("where the value stands in a JSON secret; without it the value is the whole string"),
+  field: jsonPointer().optional().describe("where the value stands in a JSON secret; without it the value is the whole string"),
 });
 
 export type Settings = z.output<typeof settings>;

@@ -8,6 +8,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
+import { parsePointer } from "../../../src/contract/json-pointer.ts";
 import { type Document, DocumentError } from "../on-disk/document.ts";
 
 const STRICT = "make the file strict JSON, without comments";
@@ -34,14 +35,6 @@ export function jsonDocument(pointer: string): Document {
       return applyEdits(text, modify(text, locate(parse(text), names, pointer).path, value, {}));
     },
   };
-}
-
-/** The names that a JSON pointer leads through. */
-export function parsePointer(pointer: string): readonly string[] {
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 function isBlank(text: string | undefined): text is undefined | "" {
