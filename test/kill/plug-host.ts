@@ -1,7 +1,4 @@
-import { createHmac } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { PROVIDERS, type ProviderName } from "../../providers/index.ts";
@@ -10,6 +7,7 @@ import { openClient } from "../../src/cli/client.ts";
 import type { Provider, ProviderDefinition } from "../../src/contract/provider.ts";
 import type { FakeVendor } from "../fakes/index.ts";
 import { Host, QUICK_TIMING } from "../support/host.ts";
+import { type LineConsumer, startLineConsumer } from "../support/line-consumer.ts";
 import { withReferences } from "../support/references.ts";
 import { type TestWorld, testWorld } from "../support/world.ts";
 import { type Asked, type Passage, type Phase, throughPassages } from "./passage.ts";
@@ -43,7 +41,6 @@ export interface Setup {
 }
 
 const PRELOAD = fileURLToPath(new URL("kill-at-commit.mjs", import.meta.url));
-const CLIENT = fileURLToPath(new URL("../fakes/stand-in-consumer.ts", import.meta.url));
 const never = new AbortController().signal;
 let runs = 0;
 
@@ -64,7 +61,7 @@ export class PlugHost {
   #provider: Provider | undefined;
   #store: PlugStore | undefined;
   #first: { readonly id: string; readonly secret: string } | undefined;
-  #held = "";
+  #consumer: LineConsumer | undefined;
   /** Which request each was, counted from 1. */
   readonly #numbers = new WeakMap<Asked, number>();
   #armed = false;
@@ -96,9 +93,7 @@ export class PlugHost {
     );
     this.#first = await this.#makeFirst();
     await kept.begin(this.#first.secret);
-    this.#held = this.#first.secret;
-    this.held.add(this.#held);
-    await this.#listen();
+    const consumer = await this.#startConsumer(kept);
 
     const [providers, stores] = await Promise.all([
       this.#watch(
@@ -109,11 +104,10 @@ export class PlugHost {
     ]);
     const lastUsed = this.#definition.lastUsed === undefined ? {} : { lastUsedLag: "40ms", lastUsedPrecision: "1ms" };
     const revokeLag = this.#definition.revokeLagMs === undefined ? {} : { revokeLag: "40ms" };
-    const client = (action: string) => [process.execPath, CLIENT, action, "--socket", this.host.path("consumer.sock")];
     this.host.configure({
       providers: { vendor: { type: this.#setup.provider, listLag: "40ms", ...lastUsed, ...revokeLag, ...this.#setup.lags, ...providers } },
       stores: { kept: stores },
-      consumers: { program: { type: "command", reload: client("reload"), validate: client("validate") } },
+      consumers: { program: { type: "command", reload: consumer.reload, validate: consumer.validate } },
       credentials: {
         main: { provider: "vendor", store: { use: "kept", ...kept.place }, consumers: [{ use: "program" }], every: "30d" },
       },
@@ -162,24 +156,24 @@ export class PlugHost {
   }
 
   /** The consumer: holds one value, reads the store at a reload, and shows by an HMAC what it holds. */
-  async #listen(): Promise<void> {
-    const server = createServer(async (request, response) => {
-      const { nonce } = (await json(request)) as { nonce: string };
-      if (request.url === "/reload") this.#held = (await this.#store?.current()) ?? "";
-      const held = this.#held;
-      this.held.add(held);
-      const ok = request.url === "/reload" || (await this.#setup.vendor.use(held)) === 200;
-      response.writeHead(ok ? 200 : 502, { "content-type": "application/json" });
-      response.end(JSON.stringify({ ok, hmac: createHmac("sha256", held).update(nonce).digest("hex") }));
+  async #startConsumer(store: PlugStore): Promise<LineConsumer> {
+    const consumer = await startLineConsumer({
+      read: async () => {
+        const value = (await store.current()) ?? "";
+        this.held.add(value);
+        return value;
+      },
+      use: async (key) => (await this.#setup.vendor.use(key)) === 200,
     });
-    await new Promise<void>((resolve) => server.listen(this.host.path("consumer.sock"), resolve));
-    this.#close.push(() => server.close());
+    this.#consumer = consumer;
+    this.#close.push(() => consumer.stop());
+    return consumer;
   }
 
   /** Uses the key all the time, as the consumer's users do. */
   async load(): Promise<void> {
     for (; !this.#stopLoad; await sleep(100)) {
-      const status = await this.#setup.vendor.use(this.#held);
+      const status = await this.#setup.vendor.use(this.#consumer?.held ?? "");
       this.served += 1;
       if (status !== 200) this.refusals.push(status);
     }
@@ -243,7 +237,7 @@ export class PlugHost {
       ours: ours.map(({ id }) => id),
       first: this.#first?.id,
       storeWorks: (await this.#setup.vendor.use(current)) === 200,
-      consumerHoldsIt: this.#held === current,
+      consumerHoldsIt: this.#consumer?.held === current,
       oldWorks: (await this.#setup.vendor.use(before)) === 200,
       leaked: [current, before].some((secret) => this.host.log.includes(secret)),
     };

@@ -48,7 +48,10 @@ export class IntakeHost {
       config: {},
     }));
     host.write("secret", options.empty === true ? "" : key.secret);
-    const consumer = await startLineConsumer(host.path("secret"), (secret) => accepts(fake.url, secret));
+    const consumer = await startLineConsumer({
+      read: () => host.read("secret").trimEnd(),
+      use: (secret) => accepts(fake.url, secret),
+    });
     const made = new IntakeHost({ host, fake, key, consumer, workspace });
     made.configure(options);
     return made;

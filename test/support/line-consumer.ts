@@ -1,6 +1,5 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 
@@ -11,31 +10,40 @@ const CLIENT = 'exec 3<>"/dev/tcp/127.0.0.1/$1"; printf "%s %s" "$2" "$(cat)" >&
 export interface LineConsumer {
   readonly reload: readonly [string, ...string[]];
   readonly validate: readonly [string, ...string[]];
-  /** Makes a request to the vendor with the key that it holds. */
+  /** The key that it uses. */
+  readonly held: string;
+  /** Makes a request to the vendor with that key. */
   serves(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
-/** `use` makes a request with a key. The key is read at start and at a reload, and never else. */
-export async function startLineConsumer(secretFile: string, use: (key: string) => Promise<boolean>): Promise<LineConsumer> {
-  const read = () => readFileSync(secretFile, "utf8").trimEnd();
-  let held = read();
+/** Where the program has its key from, and what it does with it. */
+export interface KeyUse {
+  /** Called at start and at a reload, and never else. */
+  read(): string | Promise<string>;
+  /** Makes a request with a key; whether it was served. */
+  use(key: string): Promise<boolean>;
+}
+
+export async function startLineConsumer({ read, use }: KeyUse): Promise<LineConsumer> {
+  let held = await read();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     answer(socket).catch(() => socket.destroy());
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const client = (action: string) => ["/bin/bash", "-c", CLIENT, "client", String(port), action] as const;
+  // What a daemon gives as stdin is a socket: without --norc bash takes itself for a remote shell, and runs ~/.bashrc.
+  const client = (action: string) => ["/bin/bash", "--norc", "-c", CLIENT, "client", String(port), action] as const;
 
   async function answer(socket: Socket): Promise<void> {
     const line = await firstLine(socket);
     const asked = line.slice(line.indexOf(" ") + 1);
-    socket.end(JSON.stringify(line.startsWith("reload ") ? reload() : await validate(JSON.parse(asked) as { nonce: string })));
+    socket.end(JSON.stringify(line.startsWith("reload ") ? await reload() : await validate(JSON.parse(asked) as { nonce: string })));
   }
 
-  function reload() {
-    held = read();
+  async function reload() {
+    held = await read();
     return { ok: true };
   }
 
@@ -47,6 +55,9 @@ export async function startLineConsumer(secretFile: string, use: (key: string) =
   return {
     reload: client("reload"),
     validate: client("validate"),
+    get held() {
+      return held;
+    },
     serves: () => use(held),
     async stop() {
       await new Promise((resolve) => server.close(resolve));
