@@ -1,11 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { adminApi } from "./anthropic/admin.ts";
 import { inferenceApi } from "./anthropic/inference.ts";
-import { type Answer, Refusal, type Version } from "./anthropic/replies.ts";
+import { Refusal, type Version } from "./anthropic/replies.ts";
 import { type FakeAdminKey, makeVendor, type Vendor } from "./anthropic/vendor.ts";
-import { type Fault, makeFaults } from "./faults.ts";
+import { type Answer, type FakeRequest, type HttpFake, type Phase, startHttpFake } from "./http-fake.ts";
 
 /** One request as the fake saw it; never a secret. */
 export interface Seen {
@@ -15,20 +12,13 @@ export interface Seen {
   readonly body: unknown;
 }
 
-export interface FakeAnthropic {
+export interface FakeAnthropic extends HttpFake<Seen> {
   /** Address of both APIs, without `/v1`. */
   readonly url: string;
   readonly vendor: Vendor;
-  readonly faults: ReturnType<typeof makeFaults>;
-  readonly log: readonly Seen[];
-  /** How many connections were ever opened to it. */
-  connections: number;
   readonly admin: FakeAdminKey;
   /** Called before and after the work on each request, and awaited. */
-  onRequest: ((seen: Seen, phase: "before" | "handled") => void | Promise<void>) | undefined;
-  /** Forgets faults, lags, other rules and the log; keeps keys. */
-  reset(): void;
-  close(): Promise<void>;
+  onRequest: ((seen: Seen, phase: Phase) => void | Promise<void>) | undefined;
 }
 
 const ADMIN = "/v1/organizations";
@@ -36,92 +26,52 @@ const ADMIN = "/v1/organizations";
 /** Starts Anthropic's Admin API and its inference API on one loopback port, with state in memory. */
 export async function startFakeAnthropic(): Promise<FakeAnthropic> {
   const vendor = makeVendor();
-  const log: Seen[] = [];
-  const server = createServer((request, response) => {
-    serve(request, response).catch(() => response.destroy());
+  const server = await startHttpFake<Seen>({
+    answer: (request) => work(vendor, request),
+    refuse: (status, message) => ({ status, body: { type: "error", error: { type: "api_error", message } } }),
+    limit: () => new Refusal(429, "Rate limit reached.").answer,
+    seen: ({ method, target, text }) => ({ method, path: target, body: text === "" ? undefined : safely(text) }),
+    onRequest: (seen, phase) => fake.onRequest?.(seen, phase),
+    reset: () => vendor.reset(),
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const fake: FakeAnthropic = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    vendor,
-    faults: makeFaults(),
-    log,
-    connections: 0,
-    admin: vendor.addAdmin(),
-    onRequest: undefined,
-    reset() {
-      fake.faults.clear();
-      vendor.reset();
-      log.length = 0;
-    },
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-  server.on("connection", () => {
-    fake.connections += 1;
-  });
+  const fake: FakeAnthropic = Object.assign(server, { vendor, admin: vendor.addAdmin(), onRequest: undefined });
   return fake;
+}
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "/", "http://fake");
-    const method = request.method ?? "GET";
-    const text = (await request.toArray()).join("");
-    const seen = { method, path: url.pathname + url.search, body: text === "" ? undefined : safely(text) };
-    log.push(seen);
-    await fake.onRequest?.(seen, "before");
-    const fault = fake.faults.take(method, url.pathname);
-    if (fault?.do === "hang") return;
-    if (fault?.do === "dropBefore") return void request.socket.destroy();
-    if (fault?.do === "delay") await sleep(fault.ms);
-    const answer = inPlaceOf(fault) ?? work(method, url, request, text);
-    await fake.onRequest?.(seen, "handled");
-    if (fault?.do === "loseReply") return void request.socket.destroy();
-    response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
-    response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
+function work(vendor: Vendor, request: FakeRequest): Answer {
+  const { method, path, query } = request;
+  const secret = secretOf(request);
+  const body = parse(request);
+  // What speaks OpenAI's language knows no version.
+  const version = path === "/v1/chat/completions" ? undefined : versionOf(request);
+  if (path.startsWith(`${ADMIN}/`)) {
+    if (!vendor.isAdmin(secret)) throw new Refusal(401, "invalid x-api-key");
+    return adminApi(vendor, { method, path: path.slice(ADMIN.length), query, body, version: version ?? "2023-06-01" });
   }
-
-  function work(method: string, { pathname, searchParams: query }: URL, request: IncomingMessage, text: string): Answer {
-    try {
-      const secret = secretOf(request);
-      const body = parse(request, text);
-      // What speaks OpenAI's language knows no version.
-      const version = pathname === "/v1/chat/completions" ? undefined : versionOf(request);
-      if (pathname.startsWith(`${ADMIN}/`)) {
-        if (!vendor.isAdmin(secret)) throw new Refusal(401, "invalid x-api-key");
-        return adminApi(vendor, { method, path: pathname.slice(ADMIN.length), query, body, version: version ?? "2023-06-01" });
-      }
-      if (!pathname.startsWith("/v1/")) throw new Refusal(404, "Not found");
-      vendor.use(secret);
-      return inferenceApi({ method, path: pathname.slice("/v1".length), query, body, version });
-    } catch (error) {
-      if (error instanceof Refusal) return error.answer;
-      throw error;
-    }
-  }
+  if (!path.startsWith("/v1/")) throw new Refusal(404, "Not found");
+  vendor.use(secret);
+  return inferenceApi({ method, path: path.slice("/v1".length), query, body, version });
 }
 
 /** Both headers exist: plain requests send the one, the vendor's client the other. Never both. */
-function secretOf({ headers }: IncomingMessage): string {
-  const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1];
+function secretOf({ bearer, headers }: FakeRequest): string {
   const key = headers["x-api-key"];
   if (bearer !== undefined && key !== undefined) throw new Refusal(400, "only one of x-api-key and authorization may be given");
-  const secret = bearer ?? (Array.isArray(key) ? key[0] : key);
+  const secret = bearer ?? key;
   if (secret === undefined) throw new Refusal(401, "x-api-key header is required");
   return secret;
 }
 
-function versionOf({ headers }: IncomingMessage): Version {
+function versionOf({ headers }: FakeRequest): Version {
   const version = headers["anthropic-version"];
   if (version === undefined) throw new Refusal(400, "anthropic-version: header is required");
   if (version !== "2023-06-01" && version !== "2026-10-21") throw new Refusal(400, "anthropic-version: not a known version");
   return version;
 }
 
-function parse({ headers }: IncomingMessage, text: string): unknown {
+function parse({ contentType, text }: FakeRequest): unknown {
   if (text === "") return undefined;
-  if (!/^application\/json\b/.test(headers["content-type"] ?? "")) throw new Refusal(400, "content-type: application/json is required");
+  if (!/^application\/json\b/.test(contentType)) throw new Refusal(400, "content-type: application/json is required");
   try {
     return JSON.parse(text);
   } catch {
@@ -134,20 +84,5 @@ function safely(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
-  }
-}
-
-function inPlaceOf(fault: Fault | undefined): Answer | undefined {
-  switch (fault?.do) {
-    case "reply": {
-      const error = { type: "api_error", message: "made to fail" };
-      return { status: fault.status, body: fault.body ?? { type: "error", error }, headers: fault.headers ?? {} };
-    }
-    case "html":
-      return { status: fault.status ?? 200, body: "<!doctype html><title>Welcome</title>", headers: { "content-type": "text/html" } };
-    case "rateLimit":
-      return new Refusal(429, "Rate limit reached.", fault.retryAfter === undefined ? {} : { retryAfter: fault.retryAfter }).answer;
-    default:
-      return undefined;
   }
 }

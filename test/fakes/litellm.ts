@@ -1,4 +1,4 @@
-import { type Answer, type FakeRequest, type HttpFake, startHttpFake } from "./http-fake.ts";
+import { type Answer, type FakeRequest, type HttpFake, methodAndTarget, startHttpFake } from "./http-fake.ts";
 import { mustBeAdmin } from "./litellm/auth.ts";
 import { chat, models } from "./litellm/inference.ts";
 import { KEY_ROUTES } from "./litellm/keys.ts";
@@ -7,8 +7,6 @@ import { makeVendor, type Vendor } from "./litellm/vendor.ts";
 
 export interface FakeLiteLlm extends HttpFake {
   readonly vendor: Vendor;
-  /** Forgets faults, other rules, memories and the log; keeps keys. */
-  reset(): void;
 }
 
 /** Starts a LiteLLM proxy 1.106 on a loopback port, with its database in memory; `test/compared/litellm.test.ts` compares it. */
@@ -17,15 +15,10 @@ export async function startFakeLiteLlm(masterKey = "sk-canary-master-0001"): Pro
   const server = await startHttpFake({
     answer: (request) => work(vendor, request),
     refuse: (status, message) => refusal(status, "internal_server_error", message).answer,
+    seen: methodAndTarget,
+    reset: () => vendor.reset(),
   });
-  return Object.assign(server, {
-    vendor,
-    reset() {
-      server.faults.clear();
-      vendor.reset();
-      server.log.length = 0;
-    },
-  });
+  return Object.assign(server, { vendor });
 }
 
 const INFERENCE: Readonly<Record<string, { readonly method: string; readonly handler: typeof chat | typeof models }>> = {
@@ -35,23 +28,18 @@ const INFERENCE: Readonly<Record<string, { readonly method: string; readonly han
 
 async function work(vendor: Vendor, { method, path, query, bearer, text }: FakeRequest): Promise<Answer> {
   const replica = vendor.nextReplica();
-  try {
-    const route = KEY_ROUTES[path] ?? INFERENCE[path];
-    if (route === undefined) throw new Refusal(404, { detail: "Not Found" });
-    if (route.method !== method) throw new Refusal(405, { detail: "Method Not Allowed" });
-    const body = parse(text);
-    if (bearer === undefined)
-      throw refusal(401, "auth_error", "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.", "None");
-    const admin = KEY_ROUTES[path];
-    if (admin !== undefined) {
-      mustBeAdmin(vendor, { replica, path, bearer });
-      return { status: 200, body: await admin.handler(vendor, { replica, query, body }) };
-    }
-    return { status: 200, body: INFERENCE[path]?.handler(vendor, { replica, bearer, path, body }) };
-  } catch (error) {
-    if (error instanceof Refusal) return error.answer;
-    throw error;
+  const route = KEY_ROUTES[path] ?? INFERENCE[path];
+  if (route === undefined) throw new Refusal(404, { detail: "Not Found" });
+  if (route.method !== method) throw new Refusal(405, { detail: "Method Not Allowed" });
+  const body = parse(text);
+  if (bearer === undefined)
+    throw refusal(401, "auth_error", "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.", "None");
+  const admin = KEY_ROUTES[path];
+  if (admin !== undefined) {
+    mustBeAdmin(vendor, { replica, path, bearer });
+    return { status: 200, body: await admin.handler(vendor, { replica, query, body }) };
   }
+  return { status: 200, body: INFERENCE[path]?.handler(vendor, { replica, bearer, path, body }) };
 }
 
 function parse(text: string): unknown {

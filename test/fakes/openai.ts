@@ -1,12 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Fault, makeFaults } from "./faults.ts";
+import { type Answer, type EventStream, type FakeRequest, type HttpFake, type Phase, startHttpFake } from "./http-fake.ts";
 import { adminApi } from "./openai/admin.ts";
 import type { FakeAdminKey } from "./openai/admin-keys.ts";
 import { controlApi } from "./openai/control.ts";
-import { type Answer, inferenceApi, type Pace } from "./openai/inference.ts";
+import { inferenceApi, type Pace } from "./openai/inference.ts";
 import { Refusal } from "./openai/replies.ts";
 import { type FakeAccount, type FakeKey, makeVendor, type Vendor } from "./openai/vendor.ts";
 
@@ -25,133 +22,83 @@ export interface Seen {
   status: number | null;
 }
 
-/** A request on its way: before the work, after the work and before the answer, after the answer. */
-export type Phase = "before" | "handled" | "replied";
-
-export interface FakeOpenAi {
+export interface FakeOpenAi extends HttpFake<Seen> {
   /** Base URL of both APIs, with `/v1`. */
   readonly url: string;
   readonly vendor: Vendor;
-  readonly faults: ReturnType<typeof makeFaults>;
   readonly pace: Pace;
-  readonly log: readonly Seen[];
-  /** How many connections were ever opened to it. */
-  connections: number;
   /** A seeded admin key, and one that may only read. */
   readonly admin: FakeAdminKey;
   readonly reader: FakeAdminKey;
   /** A seeded service account with one key. */
   readonly account: FakeAccount;
   readonly key: FakeKey;
-  /** Called at each phase of each request, and awaited. */
-  onRequest: ((seen: Seen, phase: Phase) => void | Promise<void>) | undefined;
-  /** Forgets faults, lags, other rules and the log; keeps keys. */
-  reset(): void;
-  close(): Promise<void>;
+  /** Called at each phase of each request, and awaited; `replied` is after the answer. */
+  onRequest: ((seen: Seen, phase: Phase | "replied") => void | Promise<void>) | undefined;
 }
 
 const AT_ONCE: Readonly<Pace> = { firstMs: 0, chunkMs: 0, chunks: 1 };
 /** No lag of new keys meets those that were there before. */
 const DAY_MS = 86_400_000;
-const MAX_BODY_BYTES = 4 << 20;
+const CONTROL = "/__fake";
 
 /** Starts OpenAI's admin and inference API on a loopback port, with state in memory. */
 export async function startFakeOpenAi(options: { port?: number; project?: string } = {}): Promise<FakeOpenAi> {
   const vendor = makeVendor(options.project ?? "proj_fake");
   const account = vendor.addAccount("shared");
-  const log: Seen[] = [];
-  const server = createServer((request, response) => {
-    serve(request, response).catch(() => response.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-
-  const fake: FakeOpenAi = {
-    url: `http://127.0.0.1:${port}/v1`,
+  const pace: Pace = { ...AT_ONCE };
+  const server = await startHttpFake<Seen>(
+    {
+      answer: (request) => work(vendor, pace, request),
+      refuse: (status, message) => ({ status, body: { error: { message, type: "server_error" } } }),
+      limit: () => new Refusal(429, "Rate limit reached.", { type: "requests", code: "rate_limit_exceeded" }).answer,
+      seen({ method, path, bearer }) {
+        const signer = bearer === undefined ? undefined : (vendor.admins.find(bearer) ?? vendor.findBySecret(bearer));
+        return { n: fake.log.length + 1, method, path, keyId: signer?.id ?? null, at: Date.now(), endedAt: null, status: null };
+      },
+      aside: ({ method, path, text }) =>
+        path.startsWith(`${CONTROL}/`) ? controlApi(fake, method, path.slice(CONTROL.length), text) : undefined,
+      onRequest: (seen, phase) => fake.onRequest?.(seen, phase),
+      async reply(seen, status, send) {
+        if (!seen.path.startsWith("/v1/organization/")) await sleep(pace.firstMs);
+        seen.status = status;
+        await send();
+        seen.endedAt = Date.now();
+        await fake.onRequest?.(seen, "replied");
+      },
+      reset() {
+        vendor.reset();
+        Object.assign(pace, AT_ONCE);
+      },
+    },
+    options.port,
+  );
+  const fake: FakeOpenAi = Object.assign(server, {
+    url: `${server.url}/v1`,
     vendor,
-    faults: makeFaults(),
-    pace: { ...AT_ONCE },
-    log,
-    connections: 0,
+    pace,
     admin: vendor.admins.add("seeded", { ageMs: DAY_MS }),
     reader: vendor.admins.add("reader", { scopes: "read", ageMs: DAY_MS }),
     account,
     key: vendor.addKey(account, "seeded"),
     onRequest: undefined,
-    reset() {
-      fake.faults.clear();
-      vendor.reset();
-      Object.assign(fake.pace, AT_ONCE);
-      log.length = 0;
-    },
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-  server.on("connection", () => {
-    fake.connections += 1;
   });
   return fake;
+}
 
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? "/", "http://fake");
-    const method = request.method ?? "GET";
-    const text = await readBody(request);
-    if (url.pathname.startsWith("/__fake/")) return send(response, controlApi(fake, method, url.pathname.slice("/__fake".length), text));
-
-    const secret = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-    const signer = secret === undefined ? undefined : (vendor.admins.find(secret) ?? vendor.findBySecret(secret));
-    const seen: Seen = {
-      n: log.length + 1,
-      method,
-      path: url.pathname,
-      keyId: signer?.id ?? null,
-      at: Date.now(),
-      endedAt: null,
-      status: null,
-    };
-    log.push(seen);
-    await fake.onRequest?.(seen, "before");
-    const fault = fake.faults.take(method, url.pathname);
-    if (fault?.do === "hang") return;
-    if (fault?.do === "dropBefore") return void request.socket.destroy();
-    if (fault?.do === "delay") await sleep(fault.ms);
-    const answer = inPlaceOf(fault) ?? work(method, url, secret, request, text);
-    await fake.onRequest?.(seen, "handled");
-    if (fault?.do === "loseReply") return void request.socket.destroy();
-    if (!url.pathname.startsWith("/v1/organization/")) await sleep(fake.pace.firstMs);
-    seen.status = answer.status;
-    await send(response, answer);
-    seen.endedAt = Date.now();
-    await fake.onRequest?.(seen, "replied");
+function work(vendor: Vendor, pace: Pace, request: FakeRequest): Answer | EventStream {
+  const { method, query, bearer: secret } = request;
+  if (!request.path.startsWith("/v1/")) throw new Refusal(404, `Invalid URL (${method} ${request.path})`);
+  if (secret === undefined) throw new Refusal(401, "You didn't provide an API key in an Authorization header using Bearer auth.");
+  const path = request.path.slice("/v1".length);
+  const admin = vendor.admins.use(secret);
+  if (path.startsWith("/organization/")) {
+    if (admin === undefined) throw notAnAdmin(vendor, secret);
+    return adminApi(vendor, { method, path: path.slice("/organization".length), query, body: parse(request), admin });
   }
-
-  function work(method: string, url: URL, secret: string | undefined, request: IncomingMessage, text: string): Answer {
-    try {
-      if (!url.pathname.startsWith("/v1/")) throw new Refusal(404, `Invalid URL (${method} ${url.pathname})`);
-      if (secret === undefined) throw new Refusal(401, "You didn't provide an API key in an Authorization header using Bearer auth.");
-      const path = url.pathname.slice("/v1".length);
-      const admin = vendor.admins.use(secret);
-      if (path.startsWith("/organization/")) {
-        if (admin === undefined) throw notAnAdmin(vendor, secret);
-        return adminApi(vendor, {
-          method,
-          path: path.slice("/organization".length),
-          query: url.searchParams,
-          body: parse(request, text),
-          admin,
-        });
-      }
-      if (admin !== undefined)
-        throw new Refusal(403, "You have insufficient permissions for this operation. Missing scopes: model.request.");
-      const key = use(vendor, secret);
-      return inferenceApi(vendor, { method, path, query: url.searchParams, body: parse(request, text), key }, fake.pace);
-    } catch (error) {
-      if (error instanceof Refusal) return error.reply;
-      throw error;
-    }
-  }
+  if (admin !== undefined) throw missingScopes("model.request");
+  const key = use(vendor, secret);
+  return inferenceApi(vendor, { method, path, query, body: parse(request), key }, pace);
 }
 
 /** The key of an accepted secret, its use noted; else the vendor's refusal of a dead or unknown one. */
@@ -166,9 +113,11 @@ function use(vendor: Vendor, secret: string): FakeKey {
   return key;
 }
 
-function notAnAdmin(vendor: Vendor, secret: string): Refusal {
-  if (vendor.accepted(secret) === undefined) return unknownKey(secret);
-  return new Refusal(403, "You have insufficient permissions for this operation. Missing scopes: api.management.read.");
+const notAnAdmin = (vendor: Vendor, secret: string): Refusal =>
+  vendor.accepted(secret) === undefined ? unknownKey(secret) : missingScopes("api.management.read");
+
+function missingScopes(scope: string): Refusal {
+  return new Refusal(403, `You have insufficient permissions for this operation. Missing scopes: ${scope}.`);
 }
 
 function unknownKey(secret: string): Refusal {
@@ -176,58 +125,12 @@ function unknownKey(secret: string): Refusal {
   return new Refusal(401, `Incorrect API key provided: ${shown}.`, { code: "invalid_api_key" });
 }
 
-function parse(request: IncomingMessage, text: string): unknown {
+function parse({ contentType, text }: FakeRequest): unknown {
   if (text === "") return undefined;
-  if (!/^application\/json\b/.test(request.headers["content-type"] ?? "")) throw new Refusal(415, "Unsupported content type.");
+  if (!/^application\/json\b/.test(contentType)) throw new Refusal(415, "Unsupported content type.");
   try {
     return JSON.parse(text);
   } catch {
     throw new Refusal(400, "We could not parse the JSON body of your request.");
   }
-}
-
-function inPlaceOf(fault: Fault | undefined): Answer | undefined {
-  switch (fault?.do) {
-    case "reply":
-      return {
-        status: fault.status,
-        body: fault.body ?? { error: { message: "made to fail", type: "server_error" } },
-        headers: fault.headers ?? {},
-      };
-    case "html":
-      return { status: fault.status ?? 200, body: "<!doctype html><title>Welcome</title>", headers: { "content-type": "text/html" } };
-    case "rateLimit": {
-      const more = { type: "requests", code: "rate_limit_exceeded", ...(fault.retryAfter && { retryAfter: fault.retryAfter }) };
-      return new Refusal(429, "Rate limit reached.", more).reply;
-    }
-    default:
-      return undefined;
-  }
-}
-
-/** Sends an answer whole, or until the client is gone. */
-async function send(response: ServerResponse, answer: Answer): Promise<void> {
-  if ("events" in answer) {
-    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
-    for await (const event of answer.events) {
-      if (response.destroyed) return;
-      response.write(`data: ${JSON.stringify(event)}\n\n`);
-    }
-    response.end("data: [DONE]\n\n");
-  } else {
-    response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
-    response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
-  }
-  await finished(response).catch(() => undefined);
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > MAX_BODY_BYTES) throw new Error("request body is too large");
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }

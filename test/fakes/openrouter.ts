@@ -1,4 +1,4 @@
-import { type Answer, type FakeRequest, type HttpFake, startHttpFake } from "./http-fake.ts";
+import { type Answer, type FakeRequest, type HttpFake, methodAndTarget, startHttpFake } from "./http-fake.ts";
 import { inferenceApi } from "./openrouter/inference.ts";
 import { isManagement, managementApi } from "./openrouter/management.ts";
 import { Refusal } from "./openrouter/replies.ts";
@@ -9,8 +9,6 @@ export interface FakeOpenRouter extends Omit<HttpFake, "url"> {
   readonly url: string;
   readonly vendor: Vendor;
   readonly managementKey: string;
-  /** Forgets faults, other rules and the log; keeps keys. */
-  reset(): void;
 }
 
 const BASE = "/api/v1";
@@ -21,32 +19,24 @@ export async function startFakeOpenRouter(): Promise<FakeOpenRouter> {
   const server = await startHttpFake({
     answer: (request) => work(vendor, request),
     refuse: (status, message) => new Refusal(status, message).answer,
+    seen: methodAndTarget,
+    reset: () => vendor.reset(),
   });
   return Object.assign(server, {
     url: `${server.url}${BASE}`,
     vendor,
     managementKey: vendor.addManagementKey(),
-    reset() {
-      server.faults.clear();
-      vendor.reset();
-      server.log.length = 0;
-    },
   });
 }
 
 function work(vendor: Vendor, { method, path: whole, query, bearer, contentType, text }: FakeRequest): Answer {
-  try {
-    if (!whole.startsWith(`${BASE}/`)) throw new Refusal(404, "Not found");
-    if (bearer === undefined) throw new Refusal(401, "No auth credentials found");
-    const path = decodeURIComponent(whole.slice(BASE.length));
-    const body = parse(contentType, text);
-    if (!isManagement(path)) return inferenceApi(vendor, { method, path, query, body, secret: bearer });
-    if (!vendor.isManagementKey(bearer)) throw new Refusal(401, "Invalid management key");
-    return managementApi(vendor, { method, path, query, body });
-  } catch (error) {
-    if (error instanceof Refusal) return error.answer;
-    throw error;
-  }
+  if (!whole.startsWith(`${BASE}/`)) throw new Refusal(404, "Not found");
+  if (bearer === undefined) throw new Refusal(401, "No auth credentials found");
+  const path = decodeURIComponent(whole.slice(BASE.length));
+  const body = parse(contentType, text);
+  if (!isManagement(path)) return inferenceApi(vendor, { method, path, query, body, secret: bearer });
+  if (!vendor.isManagementKey(bearer)) throw new Refusal(401, "Invalid management key");
+  return managementApi(vendor, { method, path, query, body });
 }
 
 function parse(contentType: string, text: string): unknown {

@@ -1,73 +1,36 @@
-import { readFileSync } from "node:fs";
-import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { vaultApprole } from "../../providers/vault-approle.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
-import type { Exchange, ExchangeRequest } from "../../src/contract/http.ts";
 import type { VendorKey } from "../../src/contract/provider.ts";
 import { Secret } from "../../src/contract/secret.ts";
-import type { World } from "../../src/contract/world.ts";
-import { type OpenBao, startOpenBao } from "../support/openbao.ts";
-import { type TestWorld, testWorld } from "../support/world.ts";
+import { type BaoWorld, baoWorld, ROLE, setPolicy, setRole, startBaoWithRoles } from "../support/bao-world.ts";
+import type { OpenBao } from "../support/openbao.ts";
+import { refusal } from "../support/refusal.ts";
+import { itIsEnoughAndNoMore, shippedPolicy } from "../support/shipped-policy.ts";
 
 const { signal } = new AbortController();
-const POLICY = readFileSync(new URL("../../examples/vault-approle-policy.hcl", import.meta.url), "utf8");
-const ROLE = "auth/approle/role/rotated";
+const POLICY = shippedPolicy("vault-approle-policy.hcl");
 
 let bao: OpenBao;
 let roleId: string;
-let network: TestWorld;
-let world: World;
-let secrets: Record<string, string>;
-let sent: ExchangeRequest[];
-/** Comes between the provider and the server; by default it does nothing. */
-let between: Exchange;
-/** What the clock is ahead. */
-let aheadMs: number;
+let world: BaoWorld;
 
 beforeAll(async () => {
-  bao = await startOpenBao();
-  await bao.call("POST", "sys/auth/approle", { type: "approle" });
+  bao = await startBaoWithRoles();
 });
 afterAll(() => bao.close());
 beforeEach(async () => {
   await bao.call("DELETE", ROLE);
-  await bao.call("PUT", "sys/policies/acl/rotated", { policy: POLICY });
-  await setRole({});
-  roleId = (await bao.call("GET", `${ROLE}/role-id`)).body.data.role_id;
-  network = await testWorld();
-  secrets = { root: bao.rootToken };
-  sent = [];
-  aheadMs = 0;
-  between = (request) => network.exchange(request);
-  world = {
-    ...network,
-    clock: { ...network.clock, now: () => Date.now() + aheadMs },
-    secret: async (reference) => new Secret(("store" in reference && secrets[reference.store]) || secrets["root"] || ""),
-    exchange(request) {
-      sent.push(request);
-      return between(request);
-    },
-  };
+  await setPolicy(bao, POLICY);
+  roleId = await setRole(bao);
+  world = await baoWorld(bao);
 });
-afterEach(() => network.close());
+afterEach(() => world.close());
 
-const setRole = (more: object) =>
-  bao.call("POST", ROLE, { token_policies: ["rotated"], token_no_default_policy: true, token_ttl: "1h", token_max_ttl: "9h", ...more });
 const ROOT = { token: { credential: "root" } };
 
 function connect(more: object = {}) {
   return vaultApprole.connect(vaultApprole.settings.parse({ url: bao.url, role: "rotated", roleId, auth: ROOT, ...more }), world);
-}
-
-async function refusal(work: Promise<unknown>): Promise<AdapterError> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof AdapterError)) throw new Error(`no AdapterError but ${String(error)}`);
-  expect(inspect(error, { depth: 10, showHidden: true }) + error.hint).not.toContain("canary");
-  return error;
 }
 
 /** A token that was born of a secret-id, as a program holds one. */
@@ -79,7 +42,6 @@ const works = async (token: string) => (await bao.call("POST", "auth/token/renew
 const lookUp = async ({ id }: VendorKey) =>
   (await bao.call("POST", `${ROLE}/secret-id-accessor/lookup`, { secret_id_accessor: id })).body.data;
 const tokens = async (): Promise<number> => (await bao.call("LIST", "auth/token/accessors")).body.data.keys.length;
-const paths = () => sent.map(({ method, url }) => `${method} ${url.slice(bao.url.length + 4)}`);
 
 let labels = 0;
 const newLabel = () => `rotated-test-${++labels}`;
@@ -134,7 +96,7 @@ describe("verify", () => {
       [400, "missing secret_id"],
       [404, "no handler for route"],
     ] as const) {
-      between = async () => ({ status, headers: {}, body: Buffer.from(JSON.stringify({ errors: [text] })) });
+      world.between = async () => ({ status, headers: {}, body: Buffer.from(JSON.stringify({ errors: [text] })) });
       expect(await refusal(provider.verify(new Secret("canary-secret-id"), signal)), text).toBeInstanceOf(AdapterError);
     }
   });
@@ -186,12 +148,12 @@ describe("revoke", () => {
     const provider = connect();
     const old = await provider.create?.({ label }, signal);
     const stubborn = { data: { meta: { label, role_name: "rotated" } } };
-    between = async (request) =>
+    world.between = async (request) =>
       request.url.endsWith("lookup-accessor")
         ? { status: 200, headers: {}, body: Buffer.from(JSON.stringify(stubborn)) }
-        : network.exchange(request);
-    const swallow = between;
-    between = async (request) =>
+        : world.toServer(request);
+    const swallow = world.between;
+    world.between = async (request) =>
       request.url.endsWith("revoke-accessor") ? { status: 204, headers: {}, body: Buffer.from("") } : swallow(request);
     expect(await refusal(provider.revoke(old?.id ?? "", signal))).toMatchObject({ code: "inconclusive", retry: true });
   });
@@ -204,12 +166,12 @@ describe("preflight finds", () => {
     ["secret-ids with few uses", { secret_id_num_uses: 3 }, ["limitedUses"]],
     ["tokens that nobody can revoke", { token_type: "batch", token_max_ttl: "1h" }, ["batchTokens"]],
   ])("%s", async (_, role, found) => {
-    await setRole(role);
+    await setRole(bao, role);
     expect(await codes()).toEqual(found);
   });
 
   it("a role that takes a login without a secret-id", async () => {
-    await setRole({ bind_secret_id: false, token_bound_cidrs: "127.0.0.1/32", secret_id_bound_cidrs: "127.0.0.1/32" });
+    await setRole(bao, { bind_secret_id: false, token_bound_cidrs: "127.0.0.1/32", secret_id_bound_cidrs: "127.0.0.1/32" });
     expect(await codes()).toEqual(["noSecretId"]);
   });
 
@@ -227,32 +189,32 @@ describe("a session as the role itself", () => {
   it("follows its secret-id, and revokes the token of the one before", async () => {
     const root = connect();
     const [first, second] = [await root.create?.({ label: newLabel() }, signal), await root.create?.({ label: newLabel() }, signal)];
-    secrets["own"] = first?.secret.reveal() ?? "";
+    world.secrets["own"] = first?.secret.reveal() ?? "";
     const own = connect({ auth: { appRole: { roleId, secretId: { store: "own" } } } });
-    sent = [];
+    world.sent = [];
     await own.list(signal);
-    const token = sent.at(-1)?.headers["x-vault-token"] ?? "";
+    const token = world.sent.at(-1)?.headers["x-vault-token"] ?? "";
     expect(await works(token)).toBe(true);
-    secrets["own"] = second?.secret.reveal() ?? "";
+    world.secrets["own"] = second?.secret.reveal() ?? "";
     await own.list(signal);
     expect(await works(token)).toBe(false);
-    expect(paths().filter((path) => path.endsWith("login"))).toHaveLength(2);
+    expect(world.paths().filter((path) => path.endsWith("login"))).toHaveLength(2);
   });
 
   it("makes a call that was under way with the earlier token again with the new one", async () => {
     const root = connect();
     const [first, second] = [await root.create?.({ label: newLabel() }, signal), await root.create?.({ label: newLabel() }, signal)];
-    secrets["own"] = first?.secret.reveal() ?? "";
+    world.secrets["own"] = first?.secret.reveal() ?? "";
     const own = connect({ auth: { appRole: { roleId, secretId: { store: "own" } } } });
     await own.list(signal);
     let held = 0;
-    between = async (request) => {
+    world.between = async (request) => {
       // The first call is held back until the second has taken the new secret-id over.
       if (request.url.includes("list=true") && held++ === 0) {
-        secrets["own"] = second?.secret.reveal() ?? "";
+        world.secrets["own"] = second?.secret.reveal() ?? "";
         await own.list(signal);
       }
-      return network.exchange(request);
+      return world.toServer(request);
     };
     expect(await own.list(signal)).toHaveLength(2);
   });
@@ -260,19 +222,19 @@ describe("a session as the role itself", () => {
   it("tries again later to revoke an earlier token, when that had no answer", async () => {
     const root = connect();
     const [first, second] = [await root.create?.({ label: newLabel() }, signal), await root.create?.({ label: newLabel() }, signal)];
-    secrets["own"] = first?.secret.reveal() ?? "";
+    world.secrets["own"] = first?.secret.reveal() ?? "";
     const own = connect({ auth: { appRole: { roleId, secretId: { store: "own" } } } });
-    sent = [];
+    world.sent = [];
     await own.list(signal);
-    const token = sent.at(-1)?.headers["x-vault-token"] ?? "";
-    secrets["own"] = second?.secret.reveal() ?? "";
-    between = async (request) => {
+    const token = world.sent.at(-1)?.headers["x-vault-token"] ?? "";
+    world.secrets["own"] = second?.secret.reveal() ?? "";
+    world.between = async (request) => {
       if (request.url.endsWith("revoke-self")) throw new AdapterError("unavailable", "no answer");
-      return network.exchange(request);
+      return world.toServer(request);
     };
     await own.list(signal);
     expect(await works(token)).toBe(true);
-    between = network.exchange;
+    world.between = world.toServer;
     await own.list(signal);
     expect(await works(token)).toBe(false);
   });
@@ -285,7 +247,7 @@ describe("the shipped policy", () => {
     const first = await root.create?.({ label: newLabel() }, signal);
     if (first === undefined) throw new Error("not made");
     const before = await tokens();
-    secrets["own"] = first.secret.reveal();
+    world.secrets["own"] = first.secret.reveal();
     const own = connect({ auth: { appRole: { roleId, secretId: { store: "own" } } } });
     expect(await own.preflight?.(signal)).toEqual([]);
     expect((await own.identify(first.secret, signal))?.id).toBe(first.id);
@@ -295,26 +257,14 @@ describe("the shipped policy", () => {
     expect(await own.verify(second.secret, signal)).toBe("accepted");
     expect(await tokens(), "the token of verify was given back").toBe(before + 1);
     const born = await logIn(first.secret);
-    secrets["own"] = second.secret.reveal();
+    world.secrets["own"] = second.secret.reveal();
     await own.revoke(first.id, signal);
     expect((await bao.call("GET", "auth/token/lookup-self", undefined, { token: born })).status).toBe(403);
-    aheadMs = 50 * 60_000;
-    sent = [];
+    world.aheadMs = 50 * 60_000;
+    world.sent = [];
     await own.list(signal);
-    expect(paths().slice(0, 2), "the token was renewed").toEqual(["POST auth/token/renew-self", `GET ${ROLE}/secret-id?list=true`]);
+    expect(world.paths().slice(0, 2), "the token was renewed").toEqual(["POST auth/token/renew-self", `GET ${ROLE}/secret-id?list=true`]);
   }
 
-  it("is enough", life);
-
-  const rights = [...POLICY.matchAll(/path "([^"]+)" \{\n {2}capabilities = \[([^\]]+)\]/g)].flatMap(([block = "", path = "", list = ""]) =>
-    [...list.matchAll(/"(\w+)"/g)].map(([, right = ""]) => ({ block, path, right })),
-  );
-
-  it("has rights to take away", () => expect(rights).toHaveLength(13));
-
-  it.each(rights)("needs $right on $path", async ({ block, right }) => {
-    const without = block.replace(new RegExp(`"${right}"(, )?`), "").replace(", ]", "]");
-    await bao.call("PUT", "sys/policies/acl/rotated", { policy: POLICY.replace(block, without) });
-    await expect(life()).rejects.toThrow();
-  });
+  itIsEnoughAndNoMore(POLICY, { rights: 13, life, set: (policy) => setPolicy(bao, policy) });
 });

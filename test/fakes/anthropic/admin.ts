@@ -1,4 +1,5 @@
-import { type Answer, checkFields, checkQuery, is, page, Refusal, type Version } from "./replies.ts";
+import type { Answer } from "../http-fake.ts";
+import { checkFields, checkQuery, is, page, Refusal, type Version } from "./replies.ts";
 import { type FakeKey, STATUSES, type Vendor } from "./vendor.ts";
 
 /** One request after authentication. */

@@ -1,4 +1,5 @@
-import { type Answer, checkFields, checkQuery, is, page, Refusal, type Version } from "./replies.ts";
+import type { Answer } from "../http-fake.ts";
+import { checkFields, checkQuery, is, page, Refusal, type Version } from "./replies.ts";
 
 /** One request by a key that is accepted. */
 export interface InferenceRequest {

@@ -1,12 +1,7 @@
+import { Refused } from "../http-fake.ts";
+
 /** The versions of the API that the fake knows: the one of plain requests, and the one that the vendor's client sends. */
 export type Version = "2023-06-01" | "2026-10-21";
-
-/** What a route answers: a status and a JSON body. */
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 const TYPE_OF = {
   400: "invalid_request_error",
@@ -21,18 +16,12 @@ const TYPE_OF = {
   529: "overloaded_error",
 } as const;
 
-/** A refusal in Anthropic's error shape: thrown by a route, sent by the server. */
-export class Refusal extends Error {
-  readonly answer: Answer;
-
-  constructor(status: keyof typeof TYPE_OF, message: string, more: { code?: string; retryAfter?: string } = {}) {
-    super(message);
-    const details = more.code === undefined ? {} : { details: { error_code: more.code } };
-    this.answer = {
-      status,
-      body: { type: "error", error: { type: TYPE_OF[status], message, ...details }, request_id: "req_fake" },
-      headers: more.retryAfter === undefined ? {} : { "retry-after": more.retryAfter },
-    };
+/** A refusal in Anthropic's error shape. */
+export class Refusal extends Refused {
+  constructor(status: keyof typeof TYPE_OF, message: string, { code }: { code?: string } = {}) {
+    const details = code === undefined ? {} : { details: { error_code: code } };
+    const error = { type: TYPE_OF[status], message, ...details };
+    super(message, { status, body: { type: "error", error, request_id: "req_fake" } });
   }
 }
 

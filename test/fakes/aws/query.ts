@@ -1,8 +1,8 @@
+import { type Answer, Refused } from "../http-fake.ts";
+
 /** What a service that speaks AWS's Query protocol answers. */
-export interface XmlAnswer {
-  readonly status: number;
+export interface XmlAnswer extends Answer {
   readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** AWS's HTTP status for each of its words that the fakes use. */
@@ -23,29 +23,27 @@ const HTTP_STATUS = {
 
 export type Word = keyof typeof HTTP_STATUS;
 
-/** A refusal in AWS's error shape: thrown by an action, sent by the server. */
-export class AwsRefused extends Error {
+/** A refusal in AWS's error shape. */
+export class AwsRefused extends Refused {
   readonly word: Word;
-  readonly answer: XmlAnswer;
 
   constructor(word: Word, message: string) {
-    super(message);
+    super(message, errorAnswer(HTTP_STATUS[word], word, message));
     this.word = word;
-    this.answer = errorAnswer(HTTP_STATUS[word], word, message);
   }
 }
 
-export function errorAnswer(status: number, word: string, message: string, headers: Readonly<Record<string, string>> = {}): XmlAnswer {
+export function errorAnswer(status: number, word: string, message: string): XmlAnswer {
   const type = status >= 500 ? "Receiver" : "Sender";
   const error = `<Error><Type>${type}</Type><Code>${word}</Code><Message>${escaped(message)}</Message></Error>`;
-  return { status, headers, body: `<ErrorResponse ${NAMESPACE}>${error}<RequestId>${crypto.randomUUID()}</RequestId></ErrorResponse>` };
+  return xml(status, `<ErrorResponse ${NAMESPACE}>${error}<RequestId>${crypto.randomUUID()}</RequestId></ErrorResponse>`);
 }
 
 /** The answer of an action, with `result` in XML; without it the action answers nothing but that it was done. */
 export function actionAnswer(action: string, result?: string): XmlAnswer {
   const inner = result === undefined ? "" : `<${action}Result>${result}</${action}Result>`;
   const metadata = `<ResponseMetadata><RequestId>${crypto.randomUUID()}</RequestId></ResponseMetadata>`;
-  return { status: 200, body: `<${action}Response ${NAMESPACE}>${inner}${metadata}</${action}Response>` };
+  return xml(200, `<${action}Response ${NAMESPACE}>${inner}${metadata}</${action}Response>`);
 }
 
 /** Elements by their names; those without a value are left out. */
@@ -54,6 +52,8 @@ export function elements(fields: Readonly<Record<string, string | undefined>>): 
     .map(([name, value]) => (value === undefined ? "" : `<${name}>${escaped(value)}</${name}>`))
     .join("");
 }
+
+const xml = (status: number, body: string): XmlAnswer => ({ status, body, headers: { "content-type": "text/xml" } });
 
 const NAMESPACE = 'xmlns="https://iam.amazonaws.com/doc/2010-05-08/"';
 const escaped = (text: string) => text.replace(/[&<>]/g, (letter) => `&#${letter.charCodeAt(0)};`);

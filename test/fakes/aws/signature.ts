@@ -1,5 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { FakeRequest } from "../http-fake.ts";
 import { AwsRefused } from "./query.ts";
 
 const FORM =
@@ -7,10 +7,11 @@ const FORM =
 const MOST_SKEW_MS = 15 * 60_000;
 
 /** Whose access key signed a request, by Signature Version 4 done anew; throws AWS's refusals. `secretOf` knows the active keys. */
-export function signedBy(request: IncomingMessage, body: string, service: string, secretOf: (id: string) => string | undefined): string {
+export function signedBy(request: FakeRequest, service: string, secretOf: (id: string) => string | undefined): string {
   const { headers } = request;
-  if (headers.authorization === undefined) throw new AwsRefused("MissingAuthenticationToken", "Request is missing Authentication Token");
-  const [, id = "", day = "", region = "", scope = "", names = "", signature] = FORM.exec(headers.authorization) ?? [];
+  const { authorization } = headers;
+  if (authorization === undefined) throw new AwsRefused("MissingAuthenticationToken", "Request is missing Authentication Token");
+  const [, id = "", day = "", region = "", scope = "", names = "", signature] = FORM.exec(authorization) ?? [];
   const at = String(headers["x-amz-date"]);
   if (signature === undefined || scope !== service || !at.startsWith(day) || !names.split(";").includes("host"))
     throw new AwsRefused("IncompleteSignature", "The request signature does not conform to AWS standards");
@@ -18,10 +19,9 @@ export function signedBy(request: IncomingMessage, body: string, service: string
   const secret = secretOf(id);
   if (secret === undefined) throw new AwsRefused("InvalidClientTokenId", "The security token included in the request is invalid.");
 
-  const url = new URL(request.url ?? "/", "http://fake");
-  const query = [...url.searchParams].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).sort();
+  const query = [...request.query].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).sort();
   const lines = names.split(";").map((name) => `${name}:${String(headers[name]).trim()}\n`);
-  const canonical = [request.method, url.pathname, query.join("&"), lines.join(""), names, sha256(body)].join("\n");
+  const canonical = [request.method, request.path, query.join("&"), lines.join(""), names, sha256(request.text)].join("\n");
   const toSign = ["AWS4-HMAC-SHA256", at, `${day}/${region}/${scope}/aws4_request`, sha256(canonical)].join("\n");
   const key = [day, region, scope, "aws4_request"].reduce<Uint8Array | string>(hmac, `AWS4${secret}`);
   if (Buffer.from(hmac(key, toSign)).toString("hex") !== signature)

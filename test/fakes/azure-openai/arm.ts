@@ -1,4 +1,5 @@
-import { Refusal, type Reply } from "./replies.ts";
+import type { Answer } from "../http-fake.ts";
+import { Refusal } from "./replies.ts";
 import type { SlotName, Vendor } from "./vendor.ts";
 
 /** One request after sign-in. */
@@ -15,7 +16,7 @@ const API_VERSION = "2025-09-01";
 const PATH = /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.CognitiveServices\/accounts\/([^/]+)\/([^/]+)$/i;
 
 /** Azure Resource Manager, as far as the two keys of one account go. Throws a `Refusal`. */
-export function armApi(vendor: Vendor, { method, path, query, body, readOnly }: ArmRequest): Reply {
+export function armApi(vendor: Vendor, { method, path, query, body, readOnly }: ArmRequest): Answer {
   const version = query.get("api-version");
   if (version === null)
     throw new Refusal(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required.");

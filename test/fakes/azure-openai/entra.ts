@@ -1,5 +1,5 @@
 import { constants, createHash, type KeyObject, randomBytes, verify, X509Certificate } from "node:crypto";
-import type { Reply } from "./replies.ts";
+import type { Answer, FakeRequest } from "../http-fake.ts";
 
 /** An application of the tenant, and each way in which it may prove who it is. */
 export interface FakeApplication {
@@ -66,9 +66,10 @@ export function makeEntra(tenant: string) {
     forget: (): void => tokens.clear(),
 
     /** Answers what Entra answers; `undefined` for a path that is not its own. */
-    answer(method: string, url: URL, origin: string, headers: Readonly<Record<string, unknown>>, text: string): Reply | undefined {
-      if (url.pathname === "/metadata/identity/oauth2/token") return metadata(method, url, headers);
-      const [, of = "", ...rest] = url.pathname.split("/");
+    answer(request: FakeRequest, origin: string): Answer | undefined {
+      const { method, contentType, text } = request;
+      if (request.path === "/metadata/identity/oauth2/token") return metadata(request);
+      const [, of = "", ...rest] = request.path.split("/");
       const path = rest.join("/");
       if (path === "v2.0/.well-known/openid-configuration" && method === "GET") {
         const base = `${origin.replace(/^http:/, "https:")}/${of}`;
@@ -76,13 +77,13 @@ export function makeEntra(tenant: string) {
         return { status: 200, body: { ...endpoints, issuer: `${base}/v2.0`, jwks_uri: `${base}/discovery/v2.0/keys` } };
       }
       if (path !== "oauth2/v2.0/token") return undefined;
-      if (method !== "POST" || !FORM.test(String(headers["content-type"]))) return refused(400, "invalid_request", "AADSTS900144");
+      if (method !== "POST" || !FORM.test(contentType)) return refused(400, "invalid_request", "AADSTS900144");
       return signIn(of, new URLSearchParams(text));
     },
   };
   return entra;
 
-  function signIn(of: string, form: URLSearchParams): Reply {
+  function signIn(of: string, form: URLSearchParams): Answer {
     if (of !== tenant) return refused(400, "invalid_request", "AADSTS90002: Tenant not found.");
     if (form.get("grant_type") !== "client_credentials") return refused(400, "unsupported_grant_type", "AADSTS70003");
     const scopes = (form.get("scope") ?? "").split(" ").filter((scope) => scope.endsWith("/.default"));
@@ -95,8 +96,7 @@ export function makeEntra(tenant: string) {
     return { status: 200, body: { token_type: "Bearer", expires_in: expiresIn, ext_expires_in: expiresIn, access_token: token } };
   }
 
-  function metadata(method: string, url: URL, headers: Readonly<Record<string, unknown>>): Reply {
-    const { searchParams: query } = url;
+  function metadata({ method, query, headers }: FakeRequest): Answer {
     if (method !== "GET" || headers["metadata"] !== "true" || !query.has("api-version") || !query.has("resource"))
       return refused(400, "invalid_request", "Required metadata header not specified");
     const asked = query.get("client_id") ?? entra.machine[0];
@@ -136,6 +136,6 @@ function verifies(key: KeyObject, text: string, signature: string): boolean {
   return verify("sha256", Buffer.from(text), { key, ...padding }, Buffer.from(signature, "base64url"));
 }
 
-function refused(status: number, error: string, description: string): Reply {
+function refused(status: number, error: string, description: string): Answer {
   return { status, body: { error, error_description: description } };
 }

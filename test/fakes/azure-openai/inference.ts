@@ -1,4 +1,5 @@
-import { type Answer, Refusal } from "./replies.ts";
+import type { Answer, EventStream } from "../http-fake.ts";
+import { Refusal } from "./replies.ts";
 import type { Vendor } from "./vendor.ts";
 
 export interface InferenceRequest {
@@ -18,7 +19,7 @@ const NO_SUCH_KEY =
   "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource.";
 
 /** The models and the chat of one account. Throws a `Refusal`. */
-export function inferenceApi(vendor: Vendor, { method, path, query, body, secret }: InferenceRequest): Answer {
+export function inferenceApi(vendor: Vendor, { method, path, query, body, secret }: InferenceRequest): Answer | EventStream {
   if (secret === undefined || !vendor.accepts(secret)) throw new Refusal(401, "401", NO_SUCH_KEY);
   if (vendor.rules.localAuthDisabled)
     throw new Refusal(403, "AuthenticationTypeDisabled", "Key based authentication is disabled for this resource.");
@@ -31,7 +32,7 @@ export function inferenceApi(vendor: Vendor, { method, path, query, body, secret
   throw new Refusal(404, "404", "Resource not found");
 }
 
-function chat(fields: Readonly<Record<string, unknown>> = {}): Answer {
+function chat(fields: Readonly<Record<string, unknown>> = {}): Answer | EventStream {
   const { model, messages, stream } = fields;
   if (!MODELS.includes(String(model))) throw new Refusal(404, "DeploymentNotFound", "The API deployment for this resource does not exist.");
   if (!Array.isArray(messages)) throw new Refusal(400, "BadRequest", "Missing required parameter: 'messages'.");

@@ -1,4 +1,5 @@
-import { type Answer, checkFields, checkQuery, isObject, isText, Refusal } from "./replies.ts";
+import type { Answer } from "../http-fake.ts";
+import { checkFields, checkQuery, isObject, isText, Refusal } from "./replies.ts";
 import type { FakeKey, FakeOperation, Vendor } from "./vendor.ts";
 
 /** One request after sign-in. */

@@ -1,4 +1,5 @@
-import { type Answer, checkFields, checkQuery, isObject, Refusal } from "./replies.ts";
+import type { Answer } from "../http-fake.ts";
+import { checkFields, checkQuery, isObject, Refusal } from "./replies.ts";
 import type { FakeKey, Vendor } from "./vendor.ts";
 
 interface InferenceRequest {

@@ -1,9 +1,4 @@
-/** What a route answers: a status and a JSON body. */
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+import { Refused } from "../http-fake.ts";
 
 /** The HTTP status of each of Google's status names that the fake uses. */
 const HTTP_STATUS = {
@@ -19,20 +14,12 @@ const HTTP_STATUS = {
 
 export type Status = keyof typeof HTTP_STATUS;
 
-/** A refusal in Google's error shape: thrown by a route, sent by the server. */
-export class Refusal extends Error {
-  readonly answer: Answer;
-
-  constructor(status: Status, message: string, more: { reason?: string; retryAfter?: string } = {}) {
-    super(message);
-    const { reason, retryAfter } = more;
+/** A refusal in Google's error shape. */
+export class Refusal extends Refused {
+  constructor(status: Status, message: string, { reason }: { reason?: string } = {}) {
     const info = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason, domain: "googleapis.com", metadata: {} };
     const code = HTTP_STATUS[status];
-    this.answer = {
-      status: code,
-      body: { error: { code, message, status, ...(reason && { details: [info] }) } },
-      headers: retryAfter === undefined ? {} : { "retry-after": retryAfter },
-    };
+    super(message, { status: code, body: { error: { code, message, status, ...(reason && { details: [info] }) } } });
   }
 }
 

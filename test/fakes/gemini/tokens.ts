@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, verify } from "node:crypto";
-import type { Answer } from "./replies.ts";
+import type { Answer } from "../http-fake.ts";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const AUDIENCE = "https://oauth2.googleapis.com/token";

@@ -1,12 +1,9 @@
-import type { Answer } from "../http-fake.ts";
+import { Refused } from "../http-fake.ts";
 
-/** A refusal in one of LiteLLM's shapes: thrown by a route, sent by the server. */
-export class Refusal extends Error {
-  readonly answer: Answer;
-
+/** A refusal in one of LiteLLM's shapes. */
+export class Refusal extends Refused {
   constructor(status: number, body: unknown) {
-    super(`status ${status}`);
-    this.answer = { status, body };
+    super(`status ${status}`, { status, body });
   }
 }
 

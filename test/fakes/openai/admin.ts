@@ -1,5 +1,6 @@
+import type { Answer } from "../http-fake.ts";
 import { ADMIN_KEY_ROUTES, type FakeAdminKey, page } from "./admin-keys.ts";
-import { checkFields, checkQuery, is, Refusal, type Reply } from "./replies.ts";
+import { checkFields, checkQuery, is, Refusal } from "./replies.ts";
 import type { FakeAccount, FakeKey, Vendor } from "./vendor.ts";
 
 /** One request after authentication. */
@@ -24,7 +25,7 @@ const ROUTES: readonly { readonly path: RegExp; readonly methods: Readonly<Recor
 ];
 
 /** Answers one request of the admin API, or throws a `Refusal`. */
-export function adminApi(vendor: Vendor, request: AdminRequest): Reply {
+export function adminApi(vendor: Vendor, request: AdminRequest): Answer {
   for (const { path, methods } of [...ADMIN_KEY_ROUTES, ...ROUTES]) {
     const match = path.exec(request.path);
     if (match === null) continue;

@@ -1,7 +1,7 @@
 import type { FaultRule } from "../faults.ts";
+import type { Answer } from "../http-fake.ts";
 import type { FakeOpenAi } from "../openai.ts";
 import type { Pace } from "./inference.ts";
-import type { Reply } from "./replies.ts";
 import type { Lags, Rules } from "./vendor.ts";
 
 type Handler = (fake: FakeOpenAi, body: string) => unknown;
@@ -34,7 +34,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
 };
 
 /** Answers a request of a test in another process. */
-export function controlApi(fake: FakeOpenAi, method: string, path: string, body: string): Reply {
+export function controlApi(fake: FakeOpenAi, method: string, path: string, body: string): Answer {
   const handler = ROUTES[`${method} ${path}`];
   if (handler === undefined) return { status: 404, body: { routes: Object.keys(ROUTES) } };
   try {

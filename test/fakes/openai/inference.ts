@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkFields, checkQuery, is, Refusal, type Reply } from "./replies.ts";
+import type { Answer, EventStream } from "../http-fake.ts";
+import { checkFields, checkQuery, is, Refusal } from "./replies.ts";
 import type { FakeKey, Vendor } from "./vendor.ts";
 
 /** How fast the model talks. */
@@ -11,9 +12,6 @@ export interface Pace {
   /** How many chunks of text a stream has. */
   chunks: number;
 }
-
-/** An answer, or a stream of server-sent events. */
-export type Answer = Reply | { readonly status: 200; readonly events: AsyncIterable<unknown> };
 
 export interface InferenceRequest {
   readonly method: string;
@@ -46,7 +44,7 @@ const chatFields = {
 };
 const responseFields = { ...fieldsOf(RESPONSES), model: is.text, stream: is.orNull(is.flag), max_output_tokens: is.orNull(is.count) };
 
-type Handler = (request: InferenceRequest, pace: Pace) => Answer;
+type Handler = (request: InferenceRequest, pace: Pace) => Answer | EventStream;
 
 const ROUTES: Readonly<Record<string, { readonly method: string; readonly scopes: readonly string[]; readonly run: Handler }>> = {
   "/models": { method: "GET", scopes: ["api.all", "api.all.read", "api.model.read"], run: listModels },
@@ -55,7 +53,7 @@ const ROUTES: Readonly<Record<string, { readonly method: string; readonly scopes
 };
 
 /** Answers one request of the inference API by a known key, or throws a `Refusal`. */
-export function inferenceApi(vendor: Vendor, request: InferenceRequest, pace: Pace): Answer {
+export function inferenceApi(vendor: Vendor, request: InferenceRequest, pace: Pace): Answer | EventStream {
   const route = ROUTES[request.path];
   if (route === undefined) throw new Refusal(404, `Invalid URL (${request.method} /v1${request.path})`);
   if (route.method !== request.method)
@@ -80,7 +78,7 @@ function listModels({ body }: InferenceRequest): Answer {
   return { status: 200, body: { object: "list", data: MODELS.map((id) => ({ id, object: "model", created: 1, owned_by: "fake" })) } };
 }
 
-function chat({ body }: InferenceRequest, pace: Pace): Answer {
+function chat({ body }: InferenceRequest, pace: Pace): Answer | EventStream {
   const fields = checkFields(body, chatFields, ["model", "messages"]);
   const model = checkModel(fields["model"]);
   const id = "chatcmpl-fake";

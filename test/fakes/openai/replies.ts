@@ -1,19 +1,10 @@
-/** What a route answers: a status and a JSON body. */
-export interface Reply {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+import { Refused } from "../http-fake.ts";
 
-/** A refusal in the vendor's error shape: thrown by a route, sent by the server. */
-export class Refusal extends Error {
-  readonly reply: Reply;
-
-  constructor(status: number, message: string, more: { code?: string; type?: string; param?: string; retryAfter?: string } = {}) {
-    super(message);
-    const { code = null, type = "invalid_request_error", param = null, retryAfter } = more;
-    const headers = retryAfter === undefined ? {} : { "retry-after": retryAfter };
-    this.reply = { status, body: { error: { message, type, param, code } }, headers };
+/** A refusal in the vendor's error shape. */
+export class Refusal extends Refused {
+  constructor(status: number, message: string, more: { code?: string; type?: string; param?: string } = {}) {
+    const { code = null, type = "invalid_request_error", param = null } = more;
+    super(message, { status, body: { error: { message, type, param, code } } });
   }
 }
 

@@ -1,12 +1,9 @@
-import type { Answer } from "../http-fake.ts";
+import { Refused } from "../http-fake.ts";
 
-/** A refusal in OpenRouter's error shape: thrown by a route, sent by the server. */
-export class Refusal extends Error {
-  readonly answer: Answer;
-
+/** A refusal in OpenRouter's error shape. */
+export class Refusal extends Refused {
   constructor(status: number, message: string) {
-    super(message);
-    this.answer = { status, body: { error: { code: status, message } } };
+    super(message, { status, body: { error: { code: status, message } } });
   }
 }
 

@@ -1,39 +1,36 @@
-import { userInfo } from "node:os";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { expectPromisesHold } from "./kill/invariants.ts";
+import { ACTOR, eventsOf, refused, writeStore } from "./support/control.ts";
 import { rotatectl } from "./support/rotatectl.ts";
 import { RotationHost } from "./support/rotation-host.ts";
 
-/** As the socket sees whoever runs the tests. */
-const ACTOR = `${userInfo().username} (uid ${userInfo().uid})`;
-
 let host: RotationHost;
 const ctl = (...args: string[]) => rotatectl(host.host.socket, ...args);
-const refused = (message: string, hint: string) => ({
-  code: 1,
-  stdout: "",
-  stderr: `rotatectl: error: ${message}\nrotatectl: hint: ${hint}\n`,
-});
 /** Requests of ours that changed something at the vendor. */
 const changes = () => host.vendor.log.filter(({ method, path }) => method !== "GET" && !path.endsWith("/chat/completions"));
-const events = async (code: string) =>
-  (await host.host.client.call("history", { name: "main", limit: 200 })).events.filter((event) => event.code === code);
 
 /** The daemon runs, its consumer is paired, and nothing is adopted. */
-async function unadopted(more: Parameters<typeof RotationHost.make>[0] = {}): Promise<void> {
-  host = await RotationHost.make(more);
+async function unadopted(): Promise<void> {
+  host = await RotationHost.make();
   await host.host.start();
   await host.host.client.call("pair", { consumer: "gateway" });
 }
 
-function store(value: string): void {
-  host.host.write("secrets.json", JSON.stringify({ note: "not ours", openai: { apiKey: value } }));
-}
-
 afterEach(() => host.stop());
 
+describe("pair", () => {
+  test("introduces us once; an unknown consumer is told", async () => {
+    host = await RotationHost.make();
+    await host.host.start();
+    expect(await ctl("pair", "gateway")).toMatchObject({ code: 0 });
+    expect(host.gateway.devices.size, "one device").toBe(1);
+    expect(await ctl("pair", "gateway"), "again").toMatchObject({ code: 0 });
+    expect(host.gateway.devices.size).toBe(1);
+    expect(await ctl("pair", "gatway")).toEqual(refused('no consumer "gatway"', "there are: gateway"));
+  });
+});
+
 describe("adopt", () => {
-  beforeEach(() => unadopted());
+  beforeEach(unadopted);
 
   test("finds the key by its secret, changes nothing at the vendor, and says who asked", async () => {
     const { key } = host.vendor;
@@ -47,18 +44,18 @@ describe("adopt", () => {
     const shown = await host.host.show("main");
     expect(shown.current).toMatchObject({ vendorId: key.id, stage: "current" });
     expect(shown.nextAt, "its schedule begins").toBeGreaterThan(Date.now() + 29 * 86_400_000);
-    expect(await events("adopted")).toMatchObject([{ rotation: null, detail: { keyId: key.id, actor: ACTOR } }]);
+    expect(await eventsOf(host, "adopted")).toMatchObject([{ rotation: null, detail: { keyId: key.id, actor: ACTOR } }]);
   });
 
   test("twice is once", async () => {
     await ctl("adopt", "main");
     expect(await ctl("adopt", "main")).toMatchObject({ code: 0, stdout: `main: ${host.vendor.key.id} is under management already\n` });
-    expect(await events("adopted")).toHaveLength(1);
+    expect(await eventsOf(host, "adopted")).toHaveLength(1);
     expect((await host.host.show("main")).keys).toHaveLength(1);
   });
 
   test("an empty store has nothing to adopt", async () => {
-    store("");
+    writeStore(host, "");
     expect(await ctl("adopt", "main")).toEqual(
       refused("the store of main is empty: there is nothing to adopt", "make its first key with: rotatectl rotate main"),
     );
@@ -104,7 +101,7 @@ describe("adopt", () => {
     await ctl("adopt", "main");
     const { key, vendor, account } = host.vendor;
     const other = vendor.addKey(account, "by hand");
-    store(other.secret);
+    writeStore(host, other.secret);
     const failed = await ctl("rotate", "main", "--now", "--wait");
     expect(failed.code).toBe(1);
     expect(failed.stderr + failed.stdout).toContain("the store of main holds a value that rotated neither wrote nor adopted");
@@ -158,7 +155,7 @@ describe("retire", () => {
     expect(changes()).toEqual([]);
     expect(key.deletedAt).toBeNull();
     expect(host.stored()).toBe(key.secret);
-    expect(await events("retired")).toMatchObject([{ detail: { actor: ACTOR, keyId: key.id } }]);
+    expect(await eventsOf(host, "retired")).toMatchObject([{ detail: { actor: ACTOR, keyId: key.id } }]);
     expect((await host.host.client.call("status", {})).credentials, "out of sight").toEqual([]);
     expect(await ctl("rotate", "main")).toEqual(refused("main was retired", "bring it back with: rotatectl adopt main"));
 
@@ -202,105 +199,4 @@ test("abandoned: what is left over keeps a credential from being retired until t
   expect(await ctl("rotate", "main", "--now", "--wait")).toMatchObject({ code: 0 });
   expect(host.liveKeys()).toHaveLength(1);
   expect(await ctl("retire", "main")).toMatchObject({ code: 0 });
-});
-
-describe("reading", () => {
-  test("status, show, history and check say what there is", { timeout: 120_000 }, async () => {
-    host = await RotationHost.start();
-    const rotated = await ctl("rotate", "main", "--now", "--wait", "--reason", "a leak in the office");
-    expect(rotated.code).toBe(0);
-    const now = host.liveKeys()[0]?.id ?? "";
-
-    const status = await ctl("status");
-    expect(status).toMatchObject({ code: 0, stderr: "" });
-    expect(status.stdout).toContain(host.host.configPath);
-    expect(status.stdout).toMatch(new RegExp(`main +openai +${now} .*done`));
-    const shown = await ctl("show", "main");
-    for (const fact of ["gateway", "every 30d", now, host.vendor.key.id, "dead", "current"]) expect(shown.stdout).toContain(fact);
-    expect(JSON.parse((await ctl("show", "main", "--json")).stdout)).toMatchObject({
-      name: "main",
-      current: { vendorId: now },
-      open: null,
-    });
-
-    const history = JSON.parse((await ctl("history", "main", "--limit", "200", "--json")).stdout) as {
-      events: { code: string; detail: object }[];
-    };
-    expect(history.events.find(({ code }) => code === "started")?.detail).toMatchObject({
-      actor: ACTOR,
-      reason: "a leak in the office",
-      trigger: "operator",
-    });
-    const told = history.events.map(({ code }) => code);
-    for (const code of [
-      "configured",
-      "adopted",
-      "started",
-      "keyCreated",
-      "keyVerified",
-      "keyPromoted",
-      "consumerReloaded",
-      "consumerProven",
-      "gatePassed",
-      "keyRevoked",
-      "keyDead",
-      "ended",
-    ]) {
-      expect(told, code).toContain(code);
-    }
-    expect(await ctl("check", "--online")).toMatchObject({ code: 0, stdout: "✔ provider openai\n✔ store local\n✔ consumer gateway\n" });
-    await expectPromisesHold(host, await host.host.settled(1), "made");
-  });
-
-  test("check tells what would stop a rotation, each with its cure", async () => {
-    host = await RotationHost.start();
-    store("sk-somebody-elses-canary");
-    host.gateway.knobs.starting = true;
-    const checked = await ctl("check", "--online");
-    expect(checked.code).toBe(1);
-    expect(checked.stdout).toContain("main: the store holds a value that rotated neither wrote nor adopted");
-    expect(checked.stdout).toContain("rotatectl adopt main");
-    expect(checked.stdout).toContain("✔ provider openai");
-    expect(checked.stdout).not.toContain("✔ consumer gateway");
-    expect(checked.stdout).not.toContain("canary");
-  });
-});
-
-describe("who did what is recorded", () => {
-  test("for everything that a person says", { timeout: 120_000 }, async () => {
-    host = await RotationHost.start();
-    await ctl("pause", "main");
-    expect(await ctl("rotate", "main")).toEqual(refused("main is paused", "rotatectl resume main"));
-    await ctl("resume", "main");
-    await host.rotate({ overlap: true });
-    await host.reaches("drain");
-    await ctl("rotate", "main", "--now", "--wait");
-    host.gateway.knobs.starting = true;
-    await host.rotate();
-    await ctl("retry", "main");
-    host.gateway.knobs.starting = false;
-    await ctl("cancel", "main");
-    const said = await events("operatorSaid");
-    expect(said.map(({ detail }) => detail["said"]).toReversed()).toEqual(["pause", "resume", "rotate --now", "retry", "cancel"]);
-    expect(new Set(said.map(({ detail }) => detail["actor"]))).toEqual(new Set([ACTOR]));
-  });
-
-  test("what there is nothing to do about is refused", async () => {
-    host = await RotationHost.start();
-    for (const word of ["cancel", "retry", "abandon"]) {
-      expect(await ctl(word, "main")).toEqual(refused("main has no open rotation", "rotatectl history main shows the last one"));
-    }
-  });
-});
-
-describe("pair", () => {
-  test("introduces us once; an unknown consumer is told", async () => {
-    host = await RotationHost.make();
-    await host.host.start();
-    expect(await ctl("pair", "gateway")).toMatchObject({ code: 0 });
-    expect(host.gateway.devices.size, "one device").toBe(1);
-    expect(await ctl("pair", "gateway"), "again").toMatchObject({ code: 0 });
-    expect(host.gateway.devices.size).toBe(1);
-    expect(await ctl("pair", "gatway")).toEqual(refused('no consumer "gatway"', "there are: gateway"));
-  });
 });

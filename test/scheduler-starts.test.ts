@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Config, CredentialConfig } from "../src/config/config.ts";
+import { openLog } from "../src/log.ts";
+import type { Engine } from "../src/rotation/engine.ts";
+import { createScheduler, planFor } from "../src/scheduler.ts";
+import { DAY, HOUR, makeScheduler, START } from "./support/scheduler.ts";
+
+beforeEach(() => void vi.useFakeTimers({ now: START, toFake: ["setTimeout", "clearTimeout", "Date"] }));
+afterEach(() => void vi.useRealTimers());
+
+test("starts what is due, at its time and once", () => {
+  const { ledger, scheduler, end } = makeScheduler();
+  scheduler.refresh();
+  expect(scheduler.nextAt("main")).toBe(START + 30 * DAY);
+  vi.advanceTimersByTime(30 * DAY - 1);
+  expect(ledger.rotations.open("main")).toBeUndefined();
+  vi.advanceTimersByTime(20);
+  expect(ledger.rotations.open("main")).toMatchObject({ trigger: "schedule", actor: null, plan: { name: "routine" } });
+  expect(scheduler.nextAt("main"), "an open one plans nothing").toBeUndefined();
+  vi.advanceTimersByTime(40 * DAY);
+  expect(ledger.rotations.open("main")?.id, "still the same").toBe(1);
+  end("main", "done");
+  expect(scheduler.nextAt("main"), "counted from its end").toBe(Date.now() + 30 * DAY);
+});
+
+describe("nothing is planned for a credential", () => {
+  test("that is paused, until it is resumed", () => {
+    const { scheduler, ledger } = makeScheduler();
+    ledger.credentials.pause("main", START, "somebody");
+    scheduler.refresh();
+    vi.advanceTimersByTime(31 * DAY);
+    expect(ledger.rotations.open("main")).toBeUndefined();
+    ledger.credentials.resume("main");
+    scheduler.touch("main");
+    vi.advanceTimersByTime(1000);
+    expect(ledger.rotations.open("main"), "then what was missed").toBeDefined();
+  });
+
+  test("that was retired", () => {
+    const { scheduler, ledger } = makeScheduler();
+    ledger.credentials.retire("main", START);
+    scheduler.refresh();
+    expect(scheduler.nextAt("main")).toBeUndefined();
+  });
+
+  test("that has no key", () => {
+    const { scheduler, ledger } = makeScheduler();
+    ledger.keys.update(1, { stage: "dead", deadAt: START });
+    scheduler.refresh();
+    expect(scheduler.nextAt("main")).toBeUndefined();
+  });
+
+  test("that left the configuration", () => {
+    const { scheduler, ledger, credentials } = makeScheduler({ names: ["main", "other"] });
+    scheduler.refresh();
+    delete credentials["main"];
+    scheduler.refresh();
+    vi.advanceTimersByTime(31 * DAY);
+    expect(ledger.rotations.open("main")).toBeUndefined();
+    expect(ledger.rotations.open("other")).toBeDefined();
+  });
+});
+
+test("after failures it waits longer each time, and counts from the last that was done", () => {
+  const { scheduler, ledger, end } = makeScheduler();
+  scheduler.refresh();
+  vi.advanceTimersByTime(30 * DAY + 1000);
+  const waits: number[] = [];
+  for (let n = 0; n < 6; n += 1) {
+    end("main", "failed");
+    waits.push(((scheduler.nextAt("main") ?? 0) - Date.now()) / HOUR);
+    vi.advanceTimersByTime((scheduler.nextAt("main") ?? 0) - Date.now() + 20);
+  }
+  expect(waits).toEqual([1, 2, 4, 8, 16, 24]);
+  end("main", "done");
+  expect(scheduler.nextAt("main")).toBe(Date.now() + 30 * DAY);
+  expect(ledger.rotations.lastEnded("main")?.outcome).toBe("done");
+});
+
+describe("missed while down", () => {
+  const overdue = { schedule: { every: DAY } };
+
+  test("runs once, spread out", () => {
+    const names = Array.from({ length: 20 }, (_, n) => `credential-${n}`);
+    const first = makeScheduler({ names, credential: overdue, spreadMs: 600_000 });
+    vi.setSystemTime(START + 10 * DAY);
+    const again = createScheduler({
+      ledger: first.ledger,
+      engine: { runDue() {}, nextDue: () => undefined, clockJumped() {} } as unknown as Engine,
+      clock: first.clock,
+      config: () =>
+        ({
+          providers: {},
+          credentials: first.credentials,
+          timing: { drainLimitMs: DAY, afterFailure: { firstMs: HOUR, lastMs: DAY }, spreadMs: 600_000 },
+        }) as unknown as Config,
+      log: openLog("silent"),
+    });
+    again.refresh();
+    vi.advanceTimersByTime(300_000);
+    const half = first.ledger.rotations.allOpen().length;
+    expect(half, "about a half in the first half").toBeGreaterThan(3);
+    expect(half).toBeLessThan(17);
+    vi.advanceTimersByTime(301_000);
+    expect(first.ledger.rotations.allOpen()).toHaveLength(20);
+    again.stop();
+  });
+
+  test("waits for its window, like one that was slept over or paused", () => {
+    const window = { from: "02:00", to: "05:00", zone: "UTC" };
+    const { scheduler, ledger } = makeScheduler({ credential: { ...overdue, window } });
+    ledger.credentials.pause("main", START, "somebody");
+    scheduler.refresh();
+    vi.advanceTimersByTime(3 * DAY); // noon
+    ledger.credentials.resume("main");
+    scheduler.touch("main");
+    vi.advanceTimersByTime(13 * HOUR);
+    expect(ledger.rotations.open("main"), "not outside of it").toBeUndefined();
+    expect(scheduler.nextAt("main")).toBe(START + 3 * DAY + 14 * HOUR);
+    vi.advanceTimersByTime(HOUR + 1000);
+    expect(ledger.rotations.open("main")?.plan.preflightUntil, "until it closes").toBe(START + 3 * DAY + 17 * HOUR);
+  });
+});
+
+test("the plan of a start: the first key of an empty store, a rehearsal, or the routine", () => {
+  const { ledger, credentials } = makeScheduler();
+  const main = credentials["main"] as CredentialConfig;
+  const name = (more: { rehearsal?: boolean } = {}) =>
+    planFor({ ledger, config: () => ({ providers: {} }) }, main, { now: true, at: START, ...more }).name;
+  expect(name()).toBe("routine");
+  expect(name({ rehearsal: true })).toBe("rehearsal");
+  ledger.keys.update(1, { stage: "retiring" });
+  expect(name()).toBe("initial");
+});
