@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { CountReporter } from "./test/tools/count-reporter.ts";
 
-/** Tests that start whole programs: two files at a time, when the quick ones are done, so that none is starved. They wait more than they work. */
+/** Tests that start whole programs: one file after the other, when the quick ones are done, so that none is starved. */
 const HEAVY = [
   "test/kill/**/*.test.ts",
   "test/systemd/**/*.test.ts",
@@ -35,7 +35,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "heavy", include: HEAVY, exclude: [PEERS], maxWorkers: 2, sequence: { groupOrder: 1 } },
+        test: { name: "heavy", include: HEAVY, exclude: [PEERS], maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } },
       },
     ],
   },
