@@ -1,9 +1,9 @@
 // Shared by the launchers. Plain JavaScript that old versions of Node understand: one of them may be running it.
 import { existsSync, readFileSync } from "node:fs";
 
-/** Runs `main(argv)` of a file under dist/src, or says what is missing. */
-export async function launch(program, file) {
-  const entry = new URL(`../dist/src/${file}`, import.meta.url);
+/** Runs `main(argv)` of a program under dist, or says what is missing. */
+export async function launch(program) {
+  const entry = new URL(`../dist/${program}.js`, import.meta.url);
   if (Number(process.versions.node.split(".")[0]) < 24) {
     fail(program, `needs Node 24 or newer, this is ${process.version}`, "npm install without --omit=optional brings it along on Linux");
   } else if (process.argv[2] === "--version") {

@@ -20,11 +20,10 @@ import { startServer } from "./server.ts";
 import { openDatabase } from "./state/database.ts";
 import { openStateDirectory } from "./state/directory.ts";
 import { openLedger } from "./state/ledger.ts";
+import { packageFile } from "./version.ts";
 import { realClock } from "./world/clock.ts";
 import { openNetwork } from "./world/network.ts";
 import { openWorld } from "./world/world.ts";
-
-const MIGRATIONS = new URL(import.meta.url.includes("/dist/src/") ? "../../migrations/" : "../migrations/", import.meta.url);
 
 export interface Daemon {
   /** Takes a new configuration over; rotations go on with it at their next step. Throws when it cannot be: then the one before stays. */
@@ -44,7 +43,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   let configLoadedAt = since;
 
   const directory = openStateDirectory(config.stateDirectory, randomBytes);
-  const db = openDatabase(directory.database, MIGRATIONS);
+  const db = openDatabase(directory.database, packageFile("migrations/"));
   const ledger = openLedger(db, clock);
   const fingerprintKey = directory.fingerprintKey(ledger.credentials.all().some(({ name }) => ledger.keys.all(name).length > 0));
   const installation = ledger.installation(() => randomName(6, randomBytes));

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
-/** A file of this package, whether this runs as it was written or as it was built. */
+/** A file of this package, whether this runs as it was written, in src, or as it was built, in dist. */
 export function packageFile(path: string): URL {
-  return new URL(path, new URL(import.meta.url.includes("/dist/src/") ? "../../" : "../", import.meta.url));
+  return new URL(`../${path}`, import.meta.url);
 }
 
 /** The version of this package, from its package.json. */

@@ -83,7 +83,6 @@ describe("who did what is recorded", () => {
     host.gateway.knobs.starting = true;
     await host.rotate();
     await ctl("retry", "main");
-    host.gateway.knobs.starting = false;
     await ctl("cancel", "main");
     const said = await eventsOf(host, "operatorSaid");
     expect(said.map(({ detail }) => detail["said"]).toReversed()).toEqual(["pause", "resume", "rotate --now", "retry", "cancel"]);

@@ -29,12 +29,12 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** This package with its real launchers and the probe in the place of the programs. */
 async function makePackage(folder: string): Promise<void> {
-  await mkdir(join(folder, "dist/src/cli"), { recursive: true });
+  await mkdir(join(folder, "dist"), { recursive: true });
   await cp(join(root, "bin"), join(folder, "bin"), { recursive: true });
   const { dependencies: _, devDependencies: __, scripts: ___, ...rest } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   await writeFile(join(folder, "package.json"), JSON.stringify(rest));
-  await writeFile(join(folder, "dist/src/daemon-main.js"), PROBE);
-  await writeFile(join(folder, "dist/src/cli/main.js"), PROBE);
+  await writeFile(join(folder, "dist/rotated.js"), PROBE);
+  await writeFile(join(folder, "dist/rotatectl.js"), PROBE);
 }
 
 function majorOf(node: string): number {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { FAKE_VENDORS } from "../fakes/index.ts";
@@ -26,12 +27,18 @@ async function loadedFor(store: PlugStoreName): Promise<ReadonlySet<string>> {
     await host.open(undefined);
     const { id } = await host.host.rotate("main");
     expect((await host.host.settled(id)).outcome).toBe("done");
-    const packages = host.host.read("modules").matchAll(/\/node_modules\/([^/]+)\//g);
-    return new Set([...packages].map(([, name = ""]) => name));
+    const modules = host.host.read("modules").split("\n").flatMap(partsOf);
+    return new Set(modules.flatMap((module) => /node_modules\/([^/]+)\//.exec(module)?.[1] ?? []));
   } finally {
     await host.close();
     await vendor.close();
   }
+}
+
+/** A module as it was loaded, and what was built into it: the build writes the path of each part above it. */
+function partsOf(url: string): readonly string[] {
+  if (!url.includes("/dist/")) return [url];
+  return [...readFileSync(fileURLToPath(url), "utf8").matchAll(/^\/\/ (\S+)$/gm)].map(([, part = ""]) => part);
 }
 
 describe("a library is loaded only where the configuration needs it", () => {

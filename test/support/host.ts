@@ -11,9 +11,6 @@ import { type Client, openClient } from "../../src/cli/client.ts";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Compiled code of the daemon, so that its many starts are quick. Written at a clean end only. */
-const COMPILE_CACHE = join(tmpdir(), "rotated-test-compile-cache");
-
 /** Every wait of the design, short enough for a test. */
 export const QUICK_TIMING = {
   callTimeout: "2s",
@@ -96,7 +93,7 @@ export class Host {
     const imports = [...(this.#options.preload ?? []), ...preload].flatMap((module) => ["--import", module]);
     const daemon = spawn(process.execPath, [...imports, join(ROOT, "bin/rotated"), "--config", this.configPath], {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { PATH: process.env["PATH"] ?? "", LOG_LEVEL: "debug", NODE_COMPILE_CACHE: COMPILE_CACHE, ...this.#options.env, ...env },
+      env: { PATH: process.env["PATH"] ?? "", LOG_LEVEL: "debug", ...this.#options.env, ...env },
     });
     daemon.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.log += text;

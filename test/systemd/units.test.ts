@@ -10,6 +10,8 @@ import { clientOf, configFor, dropIn, ended, NODE, type Place, rotate, setUpServ
 
 const STAND_IN = "/opt/app/stand-in-consumer.ts";
 const ENV_FILE = "/srv/app/app.env";
+/** This checkout, inside of the box. */
+const SOURCES = "/srv/rotated";
 
 /** A service that has its key in its environment, and one that rotated has no business with. */
 const app = (vendor: string) => `[Unit]
@@ -32,7 +34,7 @@ const body = () => {
 
   beforeAll(async () => {
     [unpacked, fake] = await Promise.all([unpackPackage(), startFakeOpenAi()]);
-    box = await Box.start(unpacked.binds);
+    box = await Box.start({ ...unpacked.binds, [ROOT]: SOURCES });
     place = await setUpService(box, fake);
     await box.must("sh", "-euc", manualBlock("Programs that are units"));
     await dropIn(box, "local", "[Service]\nReadWritePaths=/srv/app\n");
@@ -162,11 +164,10 @@ const body = () => {
     await startManager(uid, "cleo");
     const env = [`XDG_RUNTIME_DIR=/run/user/${uid}`, "HOME=/home/cleo"];
     expect(await box.as("cleo", "env", ...env, "systemctl", "--user", "start", "mine")).toMatchObject({ code: 0 });
-    const dist = "/opt/rotated/lib/node_modules/rotated/dist";
     const script = `
-      const { systemdUnit } = await import("${dist}/adapters/consumers/systemd-unit.js");
+      const { systemdUnit } = await import("${SOURCES}/adapters/consumers/systemd-unit.ts");
       const [{ realClock: clock }, { realFiles: files }, { runCommand: run }] = await Promise.all(
-        ["clock", "files", "run"].map((part) => import("${dist}/src/world/" + part + ".js")));
+        ["clock", "files", "run"].map((part) => import("${SOURCES}/src/world/" + part + ".ts")));
       const { randomBytes: random } = await import("node:crypto");
       const settings = systemdUnit.settings.parse({ unit: "mine.service", verb: "reload-or-restart", health: ["/bin/true"], user: ${uid} });
       const consumer = systemdUnit.connect(settings, {}, { credential: "main", consumer: "mine" }, { clock, files, run, random });

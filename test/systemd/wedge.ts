@@ -6,7 +6,7 @@ import { existsSync, unlinkSync } from "node:fs";
 import { registerHooks } from "node:module";
 import type { Consumer } from "../../src/contract/consumer.ts";
 
-const COMMAND = "/dist/adapters/consumers/command.js";
+const COMMAND = "/dist/command.js";
 const marker = process.env["WEDGE"] ?? "";
 
 registerHooks({
