@@ -1,10 +1,8 @@
 import { defineConfig } from "vitest/config";
 import { CountReporter } from "./test/tools/count-reporter.ts";
 
-/** Tests that start whole programs: one file after the other, when the quick ones are done, so that none is starved. */
-const HEAVY = [
-  "test/kill/**/*.test.ts",
-  "test/systemd/**/*.test.ts",
+/** Tests of whole programs, which wait more than they compute: two files at a time. */
+const REAL = [
   "test/end-to-end/**/*.test.ts",
   "test/contract/consumer.test.ts",
   "test/contract/mirror-real.test.ts",
@@ -12,9 +10,17 @@ const HEAVY = [
   "test/demo.test.ts",
   "test/rotation/admin-credentials.test.ts",
 ];
+/** Tests that fill two cores by themselves, or boot a system: one file after the other, so that none is starved. */
+const KILL = ["test/kill/**/*.test.ts", "test/systemd/**/*.test.ts"];
 const PEERS = "**/node_modules/**";
 /** Run with `npm run test:peers`. */
 const COMPARED = "test/compared/**";
+
+/** The projects run one after the other. */
+const project = (order: number, name: string, maxWorkers: number, files: { include: string[]; exclude: string[] }) => ({
+  extends: true as const,
+  test: { name, maxWorkers, fileParallelism: maxWorkers > 1, sequence: { groupOrder: order }, ...files },
+});
 
 export default defineConfig({
   test: {
@@ -23,20 +29,9 @@ export default defineConfig({
     maxConcurrency: 5,
     reporters: ["default", new CountReporter()],
     projects: [
-      {
-        extends: true,
-        test: {
-          name: "quick",
-          include: ["test/**/*.test.ts"],
-          exclude: [PEERS, COMPARED, ...HEAVY],
-          maxWorkers: 3,
-          sequence: { groupOrder: 0 },
-        },
-      },
-      {
-        extends: true,
-        test: { name: "heavy", include: HEAVY, exclude: [PEERS], maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } },
-      },
+      project(0, "quick", 3, { include: ["test/**/*.test.ts"], exclude: [PEERS, COMPARED, ...REAL, ...KILL] }),
+      project(1, "real", 2, { include: REAL, exclude: [PEERS] }),
+      project(2, "kill", 1, { include: KILL, exclude: [PEERS] }),
     ],
   },
 });

@@ -17,7 +17,7 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 4, pauseMs: 50 });
+  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 4, pauseMs: 150 });
 
   test("one key goes through all five steps, and no request fails", async () => {
     const users = load();
