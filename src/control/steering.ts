@@ -44,6 +44,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       reason: options.reason,
       idempotencyKey: options.key,
     });
+    if (!started && options.rehearsal === true && !rotation.plan.rehearsal) throw notThis(rotation);
     if (!started && options.now && rotation.outcome === null && !rotation.plan.now) await hurry(rotation, ask);
     scheduler.touch(credential.name);
     return { rotation: rotationView(ledger, ledger.rotation(rotation.id)), started };
@@ -111,14 +112,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
     },
 
     async rehearse({ name, reason = null }, ask) {
-      const started = await start(credentialNamed(parts, name), ask, {
-        now: true,
-        reason,
-        rehearsal: true,
-        key: ask.idempotencyKey ?? null,
-      });
-      if (started.rotation.plan === "rehearsal") return started;
-      throw new ControlError("conflict", `${name} has an open rotation (${started.rotation.plan})`, "wait until it is over");
+      return start(credentialNamed(parts, name), ask, { now: true, reason, rehearsal: true, key: ask.idempotencyKey ?? null });
     },
 
     pause: async (which, ask) => setPaused(which, true, ask),
@@ -193,6 +187,11 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       return { rotation: rotationView(ledger, after), message: `nobody was called; ${rest}` };
     },
   };
+}
+
+/** Another rotation is open than the one that is asked for: joining it would answer for what is not done. */
+function notThis({ credential, plan }: Rotation): ControlError {
+  return new ControlError("conflict", `${credential} has an open rotation (${plan.name})`, "wait until it is over");
 }
 
 function mustBeOpen({ credential, outcome }: Rotation): void {

@@ -78,6 +78,21 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
+  test("is refused while a rotation is open, whose overlap goes on", { timeout: 120_000 }, () =>
+    withHost({}, async (host) => {
+      host.startLoad();
+      await host.rotate({ overlap: true });
+      await host.reaches("drain");
+      await expect(person(host).call("rehearse", { name: "main" })).rejects.toMatchObject({
+        code: "conflict",
+        message: "main has an open rotation (routine)",
+        hint: "wait until it is over",
+      });
+      expect(await events(host, "operatorSaid")).toEqual([]);
+      expect((await host.host.show("main")).open?.step).toBe("drain");
+    }),
+  );
+
   test("is refused where no key is there to rehearse the replacement of", { timeout: 120_000 }, () =>
     withHost({ empty: true }, async (host) => {
       await expect(person(host).call("rehearse", { name: "main" })).rejects.toThrow(/has no key yet/);
