@@ -44,7 +44,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       reason: options.reason,
       idempotencyKey: options.key,
     });
-    if (!started && options.rehearsal === true && !rotation.plan.rehearsal) throw notThis(rotation);
+    if (!started && rotation.plan.rehearsal !== (options.rehearsal ?? false)) throw notThis(rotation);
     if (!started && options.now && rotation.outcome === null && !rotation.plan.now) await hurry(rotation, ask);
     scheduler.touch(credential.name);
     return { rotation: rotationView(ledger, ledger.rotation(rotation.id)), started };
@@ -191,7 +191,8 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
 
 /** Another rotation is open than the one that is asked for: joining it would answer for what is not done. */
 function notThis({ credential, plan }: Rotation): ControlError {
-  return new ControlError("conflict", `${credential} has an open rotation (${plan.name})`, "wait until it is over");
+  const hint = plan.rehearsal ? `wait for the rehearsal, or say rotatectl abandon ${credential}` : "wait until it is over";
+  return new ControlError("conflict", `${credential} has an open rotation (${plan.name})`, hint);
 }
 
 function mustBeOpen({ credential, outcome }: Rotation): void {

@@ -93,6 +93,23 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
+  test("is not joined by a rotation, which would answer that it is done", { timeout: 120_000 }, () =>
+    withHost({}, async (host) => {
+      const release = KEEP.create(host);
+      const { rotation: started } = await person(host).call("rehearse", { name: "main" });
+      const refusal = {
+        code: "conflict",
+        message: "main has an open rotation (rehearsal)",
+        hint: "wait for the rehearsal, or say rotatectl abandon main",
+      };
+      await expect(person(host).call("rotate", { name: "main", now: true })).rejects.toMatchObject(refusal);
+      const all = await person(host).call("rotate", { all: true, now: true });
+      expect(all).toEqual({ rotations: [], refused: [{ credential: "main", error: refusal }] });
+      expect((await person(host).call("rehearse", { name: "main" })).rotation.id, "another rehearsal is the same").toBe(started.id);
+      await release();
+    }),
+  );
+
   test("is refused where no key is there to rehearse the replacement of", { timeout: 120_000 }, () =>
     withHost({ empty: true }, async (host) => {
       await expect(person(host).call("rehearse", { name: "main" })).rejects.toThrow(/has no key yet/);
