@@ -44,7 +44,8 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       reason: options.reason,
       idempotencyKey: options.key,
     });
-    if (!started && rotation.plan.rehearsal !== (options.rehearsal ?? false)) throw notThis(rotation);
+    const same = rotation.credential === credential.name && rotation.plan.rehearsal === (options.rehearsal ?? false);
+    if (!same) throw notThis(rotation, credential.name);
     if (!started && options.now && rotation.outcome === null && !rotation.plan.now) await hurry(rotation, ask);
     scheduler.touch(credential.name);
     return { rotation: rotationView(ledger, ledger.rotation(rotation.id)), started };
@@ -189,8 +190,13 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
   };
 }
 
-/** Another rotation is open than the one that is asked for: joining it would answer for what is not done. */
-function notThis({ credential, plan }: Rotation): ControlError {
+/** What was found is another rotation than the one that is asked for: joining it would answer for what is not done. */
+function notThis({ credential, plan, outcome }: Rotation, asked: string): ControlError {
+  if (credential !== asked || outcome !== null) {
+    const other = plan.rehearsal ? "a rehearsal" : "a rotation";
+    const message = `${asked}: the idempotency key belongs to another request, for ${other} of ${credential}`;
+    return new ControlError("conflict", message, "give each request a key of its own");
+  }
   const hint = plan.rehearsal ? `wait for the rehearsal, or say rotatectl abandon ${credential}` : "wait until it is over";
   return new ControlError("conflict", `${credential} has an open rotation (${plan.name})`, hint);
 }

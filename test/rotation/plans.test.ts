@@ -147,6 +147,29 @@ describe.concurrent("what starts a rotation", () => {
     }),
   );
 
+  test("a request with the key of another one is refused, and does not hurry that one", { timeout: 120_000 }, () =>
+    withHost({}, async (host) => {
+      const config = host.config(host.gateway.url);
+      const store = { ...config.credentials.main.store, field: "/other/apiKey" };
+      host.host.configure({ ...config, credentials: { ...config.credentials, other: { ...config.credentials.main, store } } });
+      await host.host.end();
+      await host.host.start();
+      host.startLoad();
+      const key = crypto.randomUUID();
+      const first = await person(host, key).call("rotate", { name: "main", now: false });
+      await host.reaches("drain");
+      const refusal = { code: "conflict", hint: "give each request a key of its own" };
+      await expect(person(host, key).call("rotate", { name: "other", now: true })).rejects.toMatchObject({
+        ...refusal,
+        message: "other: the idempotency key belongs to another request, for a rotation of main",
+      });
+      expect(await events(host, "operatorSaid")).toEqual([]);
+      await person(host).call("rotate", { name: "main", now: true });
+      await ended(host, first.rotations[0]?.rotation.id ?? 0);
+      await expect(person(host, key).call("rehearse", { name: "main" }), "also when it is over").rejects.toMatchObject(refusal);
+    }),
+  );
+
   test("five people at once start one", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
