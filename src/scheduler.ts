@@ -35,7 +35,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
     if (credential === undefined || state === undefined || state.pausedAt !== null || state.retiredAt !== null) return;
     if (ledger.rotations.open(name) !== undefined) return;
     const done = ledger.rotations.lastWith(name, "done");
-    const last = ledger.rotations.lastEnded(name);
+    const last = ledger.rotations.lastReplacing(name);
     const current = ledger.keys.live(name).find((key) => key.stage === "current");
     const at = nextRotation(
       credential,

@@ -77,6 +77,37 @@ test("after failures it waits longer each time, and counts from the last that wa
   expect(ledger.rotations.lastEnded("main")?.outcome).toBe("done");
 });
 
+describe("a rehearsal replaces no key: the schedule does not count from it", () => {
+  const rehearse = ({ ledger, scheduler, credentials, clock }: ReturnType<typeof makeScheduler>) => {
+    const main = credentials["main"] as CredentialConfig;
+    const plan = planFor({ ledger, config: () => ({ providers: {} }) }, main, { now: true, at: clock.now(), rehearsal: true });
+    ledger.start({ credential: "main", plan, trigger: "operator", actor: null, reason: null, idempotencyKey: null });
+    scheduler.touch("main");
+  };
+
+  test.each(["done", "failed", "cancelled", "abandoned"] as const)("when it is %s", (outcome) => {
+    const made = makeScheduler();
+    made.scheduler.refresh();
+    vi.advanceTimersByTime(30 * DAY - 60_000);
+    rehearse(made);
+    made.end("main", outcome);
+    expect(made.scheduler.nextAt("main")).toBe(START + 30 * DAY);
+    expect(made.ledger.rotations.failuresSince("main", 0)).toBe(0);
+  });
+
+  test("also when a planned time passes while it is open", () => {
+    const made = makeScheduler({ credential: { schedule: { cron: "0 4 1 * *", zone: "UTC" } } });
+    made.scheduler.refresh();
+    const due = made.scheduler.nextAt("main") ?? 0;
+    vi.advanceTimersByTime(due - START - HOUR);
+    rehearse(made);
+    vi.advanceTimersByTime(2 * HOUR);
+    made.end("main", "done");
+    vi.advanceTimersByTime(1000);
+    expect(made.ledger.rotations.open("main")).toMatchObject({ trigger: "schedule", plan: { name: "routine" } });
+  });
+});
+
 describe("missed while down", () => {
   const overdue = { schedule: { every: DAY } };
 

@@ -12,6 +12,9 @@ export type NewRotation = Pick<Rotation, "credential" | "plan" | "step" | "trigg
   readonly idempotencyKey: string | null;
 };
 
+/** A rehearsal replaces no key: no schedule counts from it. */
+const REPLACES = "json_extract(plan, '$.rehearsal') is not true";
+
 /** Rows of rotations. Writes happen inside a transaction of the ledger. */
 export function openRotations(db: Db) {
   const update = openUpdate(db, "rotations");
@@ -26,8 +29,15 @@ export function openRotations(db: Db) {
     due: db.prepare("select * from rotations where outcome is null and due_at <= ? order by due_at limit ?"),
     nextDue: db.prepare("select min(due_at) as at from rotations where outcome is null and due_at > ?"),
     lastEnded: db.prepare("select * from rotations where credential = ? and outcome is not null order by ended_at desc, id desc limit 1"),
-    lastWith: db.prepare("select * from rotations where credential = ? and outcome = ? order by ended_at desc, id desc limit 1"),
-    failuresSince: db.prepare("select count(*) as count from rotations where credential = ? and outcome = 'failed' and ended_at > ?"),
+    lastReplacing: db.prepare(
+      `select * from rotations where credential = ? and outcome is not null and ${REPLACES} order by ended_at desc, id desc limit 1`,
+    ),
+    lastWith: db.prepare(
+      `select * from rotations where credential = ? and outcome = ? and ${REPLACES} order by ended_at desc, id desc limit 1`,
+    ),
+    failuresSince: db.prepare(
+      `select count(*) as count from rotations where credential = ? and outcome = 'failed' and ended_at > ? and ${REPLACES}`,
+    ),
   };
   const optional = (row: unknown): Rotation | undefined => (row === undefined ? undefined : toRotation(row));
 
@@ -48,6 +58,8 @@ export function openRotations(db: Db) {
     /** When the next open rotation is due after `now`. */
     nextDue: (now: number): number | undefined => (statements.nextDue.get(now) as { at: number | null }).at ?? undefined,
     lastEnded: (credential: string): Rotation | undefined => optional(statements.lastEnded.get(credential)),
+    /** The last one that ended and was no rehearsal; the two below leave those out, too. */
+    lastReplacing: (credential: string): Rotation | undefined => optional(statements.lastReplacing.get(credential)),
     lastWith: (credential: string, outcome: Outcome): Rotation | undefined => optional(statements.lastWith.get(credential, outcome)),
     failuresSince: (credential: string, since: number): number =>
       (statements.failuresSince.get(credential, since) as { count: number }).count,
