@@ -18,7 +18,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey ?? crypto.randomUUID();
   let client: ReturnType<typeof openClient> | undefined;
   const call: Cli["client"]["call"] = (...request) => {
-    client ??= openClient(socket() ?? io.env["ROTATED_SOCKET"] ?? DEFAULT_SOCKET, key());
+    client ??= openClient(socket() ?? (io.env["ROTATED_SOCKET"] || DEFAULT_SOCKET), key());
     return client.call(...request);
   };
   const cli: Cli = { io, client: { call }, socket, exitCode: 0 };
@@ -36,7 +36,7 @@ async function describe(program: Command, cli: Cli, argv: readonly string[]): Pr
   program
     .description("Looks at and steers rotated, the daemon that rotates the keys of LLM vendors.")
     .version(ownVersion(), "--version")
-    .option("--socket <path>", `the daemon's socket (default: $ROTATED_SOCKET or ${DEFAULT_SOCKET})`)
+    .option("--socket <path>", `the daemon's socket (default: $ROTATED_SOCKET or ${DEFAULT_SOCKET})`, socketPath)
     .option("--idempotency-key <text>", "for scripts: the same request with the same key is done once")
     .exitOverride()
     .showSuggestionAfterError()
@@ -54,6 +54,12 @@ async function describe(program: Command, cli: Cli, argv: readonly string[]): Pr
     const command = program.command(name, { hidden: hidden === true }).description(summary);
     if (name === named || named === "__complete") (await load()).define(command, cli);
   }
+}
+
+/** An empty path would make Node call port 80 of this host, with what was meant for the daemon. */
+function socketPath(path: string): string {
+  if (path !== "") return path;
+  throw new UsageError("--socket is empty", `leave it out for $ROTATED_SOCKET or ${DEFAULT_SOCKET}`);
 }
 
 /** The first word that is neither an option nor the value of one. */

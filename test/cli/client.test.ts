@@ -4,7 +4,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type Bench, openBench } from "./run.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).href;
@@ -31,6 +31,24 @@ test("warnings about the configuration go to stderr, also beside --json", async 
     const ran = await bench.run(argv);
     expect(ran.stderr).toBe("rotatectl: warning: providers.openai.adminKey: read from the environment");
     expect(ran.stdout).not.toContain("warning:");
+  }
+});
+
+test("an empty ROTATED_SOCKET is none, and an empty --socket a mistake: Node would call port 80 of this host", async () => {
+  await using bench = await openBench();
+  const calls: unknown[] = [];
+  const http = process.getBuiltinModule("node:http");
+  const request = vi.spyOn(http, "request").mockImplementation((options) => {
+    calls.push(options);
+    throw new Error("no call is made here");
+  });
+  try {
+    expect(await bench.run(["status", "--socket", ""])).toMatchObject({ code: 2, stderr: expect.stringContaining("--socket is empty") });
+    expect(calls).toEqual([]);
+    await bench.run(["status"], undefined, undefined, { ROTATED_SOCKET: "" });
+    expect(calls).toMatchObject([{ socketPath: "/run/rotated/control.sock" }]);
+  } finally {
+    request.mockRestore();
   }
 });
 

@@ -25,7 +25,7 @@ export interface Bench {
   piped: string | undefined;
   start(): Promise<void>;
   stop(): Promise<void>;
-  run(argv: readonly string[], interrupted?: AbortSignal, onError?: (text: string) => unknown): Promise<Ran>;
+  run(argv: readonly string[], interrupted?: AbortSignal, onError?: (text: string) => unknown, env?: Record<string, string>): Promise<Ran>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function openBench(): Promise<Bench> {
       await server?.close(100);
       server = undefined;
     },
-    async run(argv, interrupted = new AbortController().signal, onError = () => {}) {
+    async run(argv, interrupted = new AbortController().signal, onError = () => {}, env = { ROTATED_SOCKET: socket }) {
       const written: { readonly stream: "out" | "err"; readonly text: string }[] = [];
       const code = await main(argv, {
         out: (text) => void written.push({ stream: "out", text }),
@@ -56,7 +56,7 @@ export async function openBench(): Promise<Bench> {
           onError(text);
         },
         tty: false,
-        env: { ROTATED_SOCKET: socket },
+        env,
         now: () => NOW,
         readSecret: async () => bench.typed,
         readInput: async () => bench.piped,
