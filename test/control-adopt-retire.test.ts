@@ -95,6 +95,9 @@ describe("adopt", () => {
 
   test("an unknown name is told, with the names that there are", async () => {
     expect(await ctl("adopt", "man")).toEqual(refused('no credential "man"', "there are: main"));
+    for (const command of ["retire", "pause", "show", "history"])
+      expect(await ctl(command, "constructor"), command).toEqual(refused('no credential "constructor"', "there are: main"));
+    expect(await ctl("pair", "constructor")).toEqual(refused('no consumer "constructor"', "there are: gateway"));
   });
 
   test("a value that somebody wrote is adopted; the key before it dies with the next rotation", { timeout: 120_000 }, async () => {

@@ -126,7 +126,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
     },
 
     async pair({ consumer }, { signal }) {
-      if (parts.config().consumers[consumer] === undefined) {
+      if (!Object.hasOwn(parts.config().consumers, consumer)) {
         throw new ControlError(
           "unknownConsumer",
           `no consumer "${consumer}"`,

@@ -23,9 +23,10 @@ export interface DaemonParts extends EngineParts {
 
 /** The configuration of a credential, or the error that says that there is none. */
 export function credentialNamed(parts: Pick<DaemonParts, "config">, name: string): CredentialConfig {
-  const credential = parts.config().credentials[name];
+  const { credentials } = parts.config();
+  const credential = Object.hasOwn(credentials, name) ? credentials[name] : undefined;
   if (credential !== undefined) return credential;
-  const known = Object.keys(parts.config().credentials);
+  const known = Object.keys(credentials);
   const hint =
     known.length === 0
       ? "the configuration has no credentials"
