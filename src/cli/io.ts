@@ -1,3 +1,8 @@
+import { writeSync } from "node:fs";
+
+/** Exit code of one who stopped watching: with Ctrl-C, or because nobody reads any more. */
+export const INTERRUPTED = 130;
+
 /** What the command line touches of its process, so that a test can be one. */
 export interface Io {
   /** Results. */
@@ -19,8 +24,14 @@ export interface Io {
 }
 
 export function processIo(): Io {
-  // The reader of a pipe may have seen enough.
-  for (const stream of [process.stdout, process.stderr]) stream.once("error", () => process.exit());
+  let waiting = false;
+  for (const [name, stream] of [["stdout", process.stdout] as const, ["stderr", process.stderr] as const])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // The reader of a pipe may have seen enough: no fault, but nothing is known of what is waited for.
+      if (error.code === "EPIPE") process.exit(waiting ? INTERRUPTED : 0);
+      if (name === "stdout") tellWriteError(error);
+      process.exit(1);
+    });
   return {
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
@@ -30,10 +41,21 @@ export function processIo(): Io {
     readSecret: async (prompt) => (await import("./read-secret.ts")).readSecret(prompt),
     readInput: async (limit) => (await import("./read-input.ts")).readInput(limit),
     interrupt: () => {
+      waiting = true;
       const interrupted = new AbortController();
       process.once("SIGINT", () => interrupted.abort());
       return interrupted.signal;
     },
     reconnect: { everyMs: 500, limitMs: 300_000 },
   };
+}
+
+/** Written at once: the process ends before a stream would write. */
+function tellWriteError({ code, message }: NodeJS.ErrnoException): void {
+  const hint = "what was asked may be done: free some space, or write elsewhere, then look with rotatectl status";
+  try {
+    writeSync(2, `rotatectl: error: cannot write to stdout: ${code ?? message}\nrotatectl: hint: ${hint}\n`);
+  } catch {
+    // Standard error is gone, too; the exit code tells.
+  }
 }

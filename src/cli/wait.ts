@@ -3,10 +3,8 @@ import { MAX_WATCH_MS, type RotationView, type WatchReply } from "../api.ts";
 import type { Cli } from "./cli.ts";
 import { isAway } from "./client.ts";
 import { type Display, openDisplay } from "./display.ts";
+import { INTERRUPTED } from "./io.ts";
 import { span } from "./output.ts";
-
-/** Exit code of one who stopped watching with Ctrl-C. */
-const INTERRUPTED = 130;
 
 /**
  * Shows rotations until each is over or stuck, also over restarts of the daemon, and sets the exit code to that of the worst. One

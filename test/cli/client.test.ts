@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
+import { checklist, NOW, rotation } from "../fakes/control.ts";
 import { type Bench, openBench } from "./run.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).href;
@@ -119,4 +120,24 @@ test("a reader that has seen enough is no fault", async () => {
   const script = `"$0" --input-type=module -e "$1" | exec true`;
   const { stderr } = await promisify(execFile)("sh", ["-c", script, process.execPath, program]);
   expect(stderr).toBe("");
+});
+
+test("a result that cannot be written fails, and says why", async () => {
+  const program = `import { main } from ${JSON.stringify(MAIN)}; process.exitCode = await main(["stores"]);`;
+  const script = `"$0" --input-type=module -e "$1" > /dev/full`;
+  await expect(promisify(execFile)("sh", ["-c", script, process.execPath, program])).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^rotatectl: error: cannot write to stdout: ENOSPC\nrotatectl: hint: .*\n$/),
+  });
+});
+
+test("one who waits and whose reader is gone does not answer that all is done", async () => {
+  await using bench = await openBench();
+  bench.control.news = [rotation({ checklist: checklist({ state: "running", text: "one" }) }), rotation({ outcome: "done", endedAt: NOW })];
+  const program = `import { main } from ${JSON.stringify(MAIN)}; process.exitCode = await main(["rotate", "prod-openai", "--wait"]);`;
+  const env = { ...process.env, ROTATED_SOCKET: bench.socket };
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["ignore", "ignore", "pipe"], env });
+  child.stderr.destroy();
+  const [code] = await once(child, "exit");
+  expect(code).toBe(130);
 });
