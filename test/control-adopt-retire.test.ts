@@ -54,6 +54,26 @@ describe("adopt", () => {
     expect((await host.host.show("main")).keys).toHaveLength(1);
   });
 
+  test("twice at once is once, too", async () => {
+    const { key } = host.vendor;
+    const said = await Promise.all(Array.from({ length: 4 }, () => ctl("adopt", "main")));
+    for (const one of said) expect(one).toMatchObject({ code: 0, stdout: expect.stringContaining(`main: ${key.id} is under management`) });
+    expect(await eventsOf(host, "adopted")).toHaveLength(1);
+    expect((await host.host.show("main")).keys).toHaveLength(1);
+    expect(host.kept(), "one version is kept").toHaveLength(1);
+  });
+
+  test("a key that was made dead, and that somebody brought back to life, is told", { timeout: 120_000 }, async () => {
+    await ctl("adopt", "main");
+    const { key } = host.vendor;
+    expect(await ctl("rotate", "main", "--now", "--wait")).toMatchObject({ code: 0 });
+    Object.assign(key, { deletedAt: null });
+    writeStore(host, key.secret);
+    expect(await ctl("adopt", "main")).toEqual(
+      refused(`${key.id} is in the ledger of main already, as dead`, "put another key into the store, then adopt that one"),
+    );
+  });
+
   test("an empty store has nothing to adopt", async () => {
     writeStore(host, "");
     expect(await ctl("adopt", "main")).toEqual(

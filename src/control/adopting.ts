@@ -76,6 +76,20 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     );
   }
 
+  /** This credential's own row of the key, which has one at most. */
+  const rowOf = (name: string, provider: string, keyId: string): Key | undefined =>
+    ledger.keys.byVendorId(provider, keyId).find((row) => row.credential === name);
+
+  /** A key that was made dead, or shall be, is not taken back: at some vendors a person can undo its end. */
+  function mustBeNew(known: Key | undefined, row: Key | undefined): void {
+    if (row === undefined || row.id === known?.id || row.stage === "current") return;
+    throw new ControlError(
+      "conflict",
+      `${row.vendorId} is in the ledger of ${row.credential} already, as ${row.stage}`,
+      "put another key into the store, then adopt that one",
+    );
+  }
+
   /** One credential needs both slots of an account: with a second one, each would wait for the other for ever. */
   function mustHaveBothSlots(name: string, provider: string): void {
     if (parts.config().providers[provider]?.supply !== "dual-slot") return;
@@ -110,9 +124,18 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const found = await findKey(name, secret, keyId, call);
       mustBeFree(name, credential.provider, found.id);
       mustHaveBothSlots(name, credential.provider);
+      mustBeNew(known, rowOf(name, credential.provider, found.id));
       const version = known?.version ?? `adopted-${parts.installation}-${randomName(20, parts.random)}`;
       await store.stage(version, secret, call);
+      // Meanwhile somebody else may have adopted it.
       mustBeAtRest(name);
+      mustBeFree(name, credential.provider, found.id);
+      const row = rowOf(name, credential.provider, found.id);
+      mustBeNew(known, row);
+      if (row?.stage === "current") {
+        if (row.version !== version) await store.discard(version, call);
+        return bringBack(row, actor);
+      }
       const now = clock.now();
       const before = ledger.keys.live(name).find(({ stage }) => stage === "current");
       ledger.record(name, [{ code: "adopted", detail: { keyId: found.id, actor, over: before?.vendorId ?? null } }], () => {
