@@ -81,7 +81,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
 
   function noticeJump(): void {
     const now = clock.now() - clock.monotonic();
-    if (Math.abs(now - offset) > JUMP_MS) engine.clockJumped();
+    if (Math.abs(now - offset) > JUMP_MS) engine.clockJumped(now - offset);
     offset = now;
   }
 

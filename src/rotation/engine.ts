@@ -121,6 +121,13 @@ export function createEngine(parts: EngineParts) {
     if (rotation !== undefined) parts.atRest(rotation);
   }
 
+  /** The clock went back: what waits would sleep until the old time. A step that is run too early waits anew. */
+  function wakeAll(now: number): void {
+    heldBack.clear();
+    for (const rotation of ledger.rotations.allOpen())
+      if (rotation.dueAt !== null && rotation.dueAt > now) ledger.commit(rotation, { rotation: { dueAt: now } });
+  }
+
   async function interrupt(id: number): Promise<void> {
     const run = runs.get(id);
     if (run === undefined) return;
@@ -201,9 +208,10 @@ export function createEngine(parts: EngineParts) {
     },
 
     /** The wall clock jumped: overlaps that are under way start anew. */
-    clockJumped(): void {
+    clockJumped(byMs: number): void {
       clockJumpedAt = clock.now();
-      log.warn("the wall clock jumped: overlaps start anew");
+      log.warn({ byMs }, "the wall clock jumped: overlaps start anew");
+      if (byMs < 0) wakeAll(clockJumpedAt);
     },
 
     /** Whether every call that is under way is within its deadline. What a watchdog may be told. */

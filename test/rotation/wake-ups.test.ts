@@ -9,7 +9,9 @@ import { pinPlan } from "../../src/rotation/plans.ts";
 import { createScheduler } from "../../src/scheduler.ts";
 import { openDatabase } from "../../src/state/database.ts";
 import { openLedger } from "../../src/state/ledger.ts";
+import { drain } from "../../src/rotation/steps/drain.ts";
 import { realClock } from "../../src/world/clock.ts";
+import { memoryContext, NOW, scene } from "./memory-context.ts";
 
 const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
 const WAITS = [5 * SECOND, MINUTE, 15 * MINUTE];
@@ -18,8 +20,9 @@ const WAITS = [5 * SECOND, MINUTE, 15 * MINUTE];
 function openDaemon(names: readonly string[]) {
   // Time goes on between any two readings.
   let readings = 0;
+  const time = { jumped: 0 };
   const clock: Clock = {
-    now: () => Date.now() + readings++,
+    now: () => Date.now() + time.jumped + readings++,
     monotonic: () => Date.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     after: realClock.after,
@@ -45,8 +48,15 @@ function openDaemon(names: readonly string[]) {
     const request = { trigger: "operator", actor: null, reason: null, idempotencyKey: null } as const;
     return ledger.start({ credential, plan, ...request }).rotation;
   };
-  return { clock, ledger, engine, scheduler, start };
+  return { clock, time, ledger, engine, scheduler, start };
 }
+
+test("an overlap whose reload lies in the future, because the clock went back, counts from the jump", async () => {
+  const { context } = memoryContext(scene());
+  const ahead = { ...context, rotation: { ...context.rotation, reloadedAt: NOW + 24 * HOUR }, plan: { ...context.plan, overlapMs: MINUTE } };
+  expect(await drain({ ...ahead, clockJumpedAt: NOW - 10 * SECOND })).toMatchObject({ go: "again", at: NOW + 50 * SECOND });
+  expect(await drain({ ...ahead, clockJumpedAt: NOW - MINUTE })).toMatchObject({ go: "next" });
+});
 
 describe("wake-ups", () => {
   beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }));
@@ -72,6 +82,18 @@ describe("wake-ups", () => {
     expect(attempts).toBeGreaterThanOrEqual(96);
     expect(attempts).toBeLessThanOrEqual(100);
     expect({ stuckReason, outcome }).toEqual({ stuckReason: "nobody is there", outcome: null });
+  });
+
+  test("one that waits when the wall clock goes back is not asleep until the old time", async () => {
+    const { ledger, time, scheduler, start } = openDaemon(["main"]);
+    const { id } = start("main");
+    scheduler.refresh();
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    const before = ledger.rotation(id).attempts;
+    time.jumped = -30 * 24 * HOUR;
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    scheduler.stop();
+    expect(ledger.rotation(id).attempts - before).toBeGreaterThanOrEqual(7);
   });
 
   test("a hundred that are due at once all get their turn, at each of their times", async () => {

@@ -12,7 +12,10 @@ export async function drain(context: StepContext): Promise<Answer> {
   const { rotation, timing, clock } = context;
   const now = clock.now();
 
-  const since = Math.max(rotation.reloadedAt ?? rotation.stepSince, context.clockJumpedAt ?? 0);
+  const reloadedAt = rotation.reloadedAt ?? rotation.stepSince;
+  const jumpedAt = context.clockJumpedAt ?? 0;
+  // Where the clock went back the reload may lie in the future: then only the jump counts.
+  const since = jumpedAt > 0 && reloadedAt > now ? jumpedAt : Math.max(reloadedAt, jumpedAt);
   const overlapEnds = since + context.plan.overlapMs;
 
   // The runs are asked early and while the overlap lasts: the snapshot behind the answer must be taken soon after the reload.
