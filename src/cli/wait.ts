@@ -6,6 +6,14 @@ import { type Display, openDisplay } from "./display.ts";
 import { INTERRUPTED } from "./io.ts";
 import { span } from "./output.ts";
 
+/** Connections that wait for news at the same time: the daemon has 256 for everybody. */
+const MOST_WATCHES = 64;
+/** How long one of them waits where rotations must share them. */
+const SHARED_WATCH_MS = 1000;
+
+/** Asks for the news of one rotation. */
+type Watch = (id: number, after: number) => Promise<WatchReply>;
+
 /**
  * Shows rotations until each is over or stuck, also over restarts of the daemon, and sets the exit code to that of the worst. One
  * that waits for a person's key goes on by itself once somebody has brought it: that is shown, and waited for.
@@ -15,7 +23,8 @@ export async function waitFor(cli: Cli, rotations: readonly RotationView[]): Pro
   const interrupted = cli.io.interrupt();
   try {
     const open = rotations.map((rotation) => ({ rotation, display: openDisplay(cli.io, rotation, rotations.length > 1) }));
-    const ended = await Promise.all(open.map(({ rotation, display }) => follow(cli, rotation, interrupted, display)));
+    const watch = openWatch(cli, interrupted, rotations.length);
+    const ended = await Promise.all(open.map(({ rotation, display }) => follow(cli, rotation, interrupted, display, watch)));
     cli.exitCode = Math.max(0, ...ended.map(exitCode));
     return ended;
   } catch (error) {
@@ -24,6 +33,24 @@ export async function waitFor(cli: Cli, rotations: readonly RotationView[]): Pro
     cli.exitCode = INTERRUPTED;
     return [];
   }
+}
+
+/** Watches `count` rotations through few connections: those that find none free wait for their turn. */
+function openWatch(cli: Cli, signal: AbortSignal, count: number): Watch {
+  const waitMs = count > MOST_WATCHES ? SHARED_WATCH_MS : MAX_WATCH_MS;
+  const waiting: (() => void)[] = [];
+  let free = MOST_WATCHES;
+  return async (id, after) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await cli.client.call("watch", { id, after, waitMs }, signal);
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
 }
 
 /** How it ended, in one line. */
@@ -39,13 +66,13 @@ function exitCode(rotation: RotationView): number {
   return rotation.outcome === null ? 3 : 1;
 }
 
-async function follow(cli: Cli, first: RotationView, interrupted: AbortSignal, display: Display): Promise<RotationView> {
+async function follow(cli: Cli, first: RotationView, interrupted: AbortSignal, display: Display, watch: Watch): Promise<RotationView> {
   try {
     for (let rotation = first, after = 0; ; ) {
       display.update(rotation);
       if (rotation.outcome !== null) return rotation;
       if (rotation.stuck !== null && rotation.wanted === null) return tellStuck(cli, rotation, rotation.stuck, display);
-      const reply = await news(cli, rotation.id, after, interrupted, display);
+      const reply = await news(cli, () => watch(rotation.id, after), interrupted, display);
       rotation = reply.rotation;
       after = reply.events.at(-1)?.id ?? after;
     }
@@ -61,11 +88,11 @@ function tellStuck(cli: Cli, rotation: RotationView, stuck: { reason: string; hi
   return rotation;
 }
 
-async function news(cli: Cli, id: number, after: number, signal: AbortSignal, display: Display): Promise<WatchReply> {
+async function news(cli: Cli, watch: () => Promise<WatchReply>, signal: AbortSignal, display: Display): Promise<WatchReply> {
   const { everyMs, limitMs } = cli.io.reconnect;
   for (let awaySince: number | undefined; ; ) {
     try {
-      return await cli.client.call("watch", { id, after, waitMs: MAX_WATCH_MS }, signal);
+      return await watch();
     } catch (error) {
       if (signal.aborted || !isAway(error)) throw error;
       if (awaySince === undefined) display.note("the daemon is away; waiting for it to come back");

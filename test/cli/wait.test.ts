@@ -84,7 +84,33 @@ test("--wait --json prints nothing but the result on stdout", async () => {
   await using bench = await openBench();
   bench.control.news = [DONE];
   const ran = await bench.run(["rotate", "prod-openai", "--wait", "--json"]);
-  expect(JSON.parse(ran.stdout)).toEqual({ rotations: [DONE] });
+  expect(JSON.parse(ran.stdout)).toEqual({ rotations: [DONE], refused: [] });
+});
+
+test("--wait --json tells what was refused, also when that is all", async () => {
+  await using bench = await openBench();
+  const refused = [{ credential: "main", error: { code: "conflict", message: "main is paused", hint: "rotatectl resume main" } }] as const;
+  bench.control.rotate = async () => ({ rotations: [], refused: [...refused] });
+  const ran = await bench.run(["rotate", "--all", "--wait", "--json"]);
+  expect(ran.code).toBe(1);
+  expect(JSON.parse(ran.stdout)).toEqual({ rotations: [], refused });
+});
+
+test("--all --wait watches more rotations than the daemon takes connections", async () => {
+  await using bench = await openBench();
+  const rotations = Array.from({ length: 300 }, (_, id) => ({ rotation: rotation({ id: id + 1 }), started: true }));
+  bench.control.rotate = async () => ({ rotations, refused: [] });
+  let [watching, most] = [0, 0];
+  bench.control.watch = async ({ id }) => {
+    most = Math.max(most, ++watching);
+    await new Promise((resolve) => setImmediate(resolve));
+    watching -= 1;
+    return { rotation: { ...DONE, id }, events: [] };
+  };
+  const ran = await bench.run(["rotate", "--all", "--wait", "--json"]);
+  expect(ran.code).toBe(0);
+  expect((JSON.parse(ran.stdout) as { rotations: unknown[] }).rotations).toHaveLength(300);
+  expect(most).toBeLessThanOrEqual(64);
 });
 
 test("--all --wait names the credential on each line and exits with the worst code", async () => {

@@ -1,5 +1,5 @@
 import type { Ask, ChecklistItem, Control, CredentialReply, EventView, KeyView, Operation, RotationView } from "../../src/api.ts";
-import { ControlError } from "../../src/api-errors.ts";
+import { ControlError, type ErrorBody } from "../../src/api-errors.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import { CHECKLIST } from "../../src/model.ts";
 
@@ -181,7 +181,7 @@ export class FakeControl implements Control {
   async rotate(request: { name: string } | { all: true }, ask: Ask) {
     this.#note("rotate", request, ask);
     if ("name" in request) return { rotations: [this.#start(request.name)], refused: [] };
-    const error = { code: "conflict", message: "batch-openai is paused", hint: "rotatectl resume batch-openai" } as const;
+    const error: ErrorBody = { code: "conflict", message: "batch-openai is paused", hint: "rotatectl resume batch-openai" };
     return { rotations: [this.#start("prod-openai")], refused: [{ credential: "batch-openai", error }] };
   }
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { StartedRotation } from "../../api.ts";
+import type { RotateReply, StartedRotation } from "../../api.ts";
 import { type Cli, type Common, examples, JSON_OPTION, print, UsageError } from "../cli.ts";
 import { relative } from "../output.ts";
 
@@ -39,20 +39,25 @@ async function rotate(cli: Cli, name: string | undefined, options: Options): Pro
     cli.io.err(`rotatectl: error: ${error.message}`);
     if (error.hint !== null) cli.io.err(`rotatectl: hint: ${error.hint}`);
   }
-  if (options.wait) await report(cli, options, reply.rotations);
+  if (options.wait) await report(cli, options, reply.rotations, reply.refused);
   else await print(cli, options, reply, () => reply.rotations.map((started) => announce(started, cli.io.now())).join("\n"));
   if (reply.refused.length > 0) cli.exitCode = Math.max(cli.exitCode, 1);
 }
 
-/** Watches what was started, and prints how it ended. */
-export async function report(cli: Cli, options: Common, started: readonly StartedRotation[]): Promise<void> {
+/** Watches what was started, and prints how it ended, beside what was refused. */
+export async function report(
+  cli: Cli,
+  options: Common,
+  started: readonly StartedRotation[],
+  refused: RotateReply["refused"] = [],
+): Promise<void> {
   const { verdict, waitFor } = await import("../wait.ts");
   for (const one of started) if (!one.started) cli.io.err(announce(one, cli.io.now()));
   const ended = await waitFor(
     cli,
     started.map(({ rotation }) => rotation),
   );
-  if (ended.length > 0) await print(cli, options, { rotations: ended }, () => ended.map(verdict).join("\n"));
+  if (ended.length > 0 || options.json) await print(cli, options, { rotations: ended, refused }, () => ended.map(verdict).join("\n"));
   for (const { outcome, lastError } of ended)
     if (outcome === "failed" && lastError?.hint !== undefined) cli.io.err(`rotatectl: hint: ${lastError.hint}`);
 }
