@@ -37,7 +37,7 @@ async function describe(program: Command, cli: Cli, argv: readonly string[]): Pr
     .description("Looks at and steers rotated, the daemon that rotates the keys of LLM vendors.")
     .version(ownVersion(), "--version")
     .option("--socket <path>", `the daemon's socket (default: $ROTATED_SOCKET or ${DEFAULT_SOCKET})`, socketPath)
-    .option("--idempotency-key <text>", "for scripts: the same request with the same key is done once")
+    .option("--idempotency-key <text>", "for scripts: the same request with the same key is done once", requestKey)
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({
@@ -60,6 +60,12 @@ async function describe(program: Command, cli: Cli, argv: readonly string[]): Pr
 function socketPath(path: string): string {
   if (path !== "") return path;
   throw new UsageError("--socket is empty", `leave it out for $ROTATED_SOCKET or ${DEFAULT_SOCKET}`);
+}
+
+/** What a header can carry, and the daemon keeps. */
+function requestKey(text: string): string {
+  if (/^[\x21-\x7e]{1,128}$/.test(text)) return text;
+  throw new UsageError("--idempotency-key is not usable", "1 to 128 printable ASCII characters without spaces");
 }
 
 /** The first word that is neither an option nor the value of one. */

@@ -171,3 +171,13 @@ test("a request keeps its idempotency key when it is repeated; the next one has 
   expect(second).not.toBe(first);
   expect(third).toBe("monday-42");
 });
+
+test.each(["Schlüssel-日", "a b", "", "x".repeat(129)])("an idempotency key that no header carries is wrong usage: %j", async (key) => {
+  await using bench = await openBench();
+  expect(await bench.run(["rotate", "prod-openai", "--idempotency-key", key])).toMatchObject({
+    code: 2,
+    stderr:
+      "rotatectl: error: --idempotency-key is not usable\nrotatectl: hint: 1 to 128 printable ASCII characters without spaces",
+  });
+  expect(bench.control.calls).toEqual([]);
+});
