@@ -2,8 +2,9 @@ import { z } from "zod";
 import { MAX_WATCH_MS, type Operation, type Request } from "./api.ts";
 import { Secret } from "./contract/secret.ts";
 
-const name = z.string().min(1).max(200);
-const reason = z.string().min(1).max(500);
+const text = (most: number) => z.string().min(1, "is empty").max(most, `is longer than ${most} characters`);
+const name = text(200);
+const reason = text(500);
 const count = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const nothing = z.strictObject({});
 const named = z.strictObject({ name });
@@ -15,7 +16,7 @@ export const REQUESTS: { readonly [Op in Operation]: z.ZodType<Request<Op>> } = 
   show: named,
   history: z.strictObject({
     name: name.exactOptional(),
-    limit: count.min(1).max(1000).default(50),
+    limit: count.min(1, "is below 1").max(1000, "is above 1000").default(50),
     before: count.exactOptional(),
   }),
   watch: z.strictObject({ id: count, after: count.default(0), waitMs: count.max(MAX_WATCH_MS).default(0) }),

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { z } from "zod";
 import { type Operation, ROUTES, type Route } from "./api.ts";
 import { ControlError } from "./api-errors.ts";
 import { REQUESTS } from "./requests.ts";
@@ -56,8 +57,16 @@ function readQuery(query: string): Record<string, string> {
 export async function readRequest(operation: Operation, request: IncomingMessage, parameters: Asked["parameters"]): Promise<unknown> {
   const checked = REQUESTS[operation].safeParse({ ...(await readBody(request)), ...parameters });
   if (checked.success) return checked.data;
-  const problems = checked.error.issues.map((issue) => [...issue.path, issue.message].join(": "));
-  throw new ControlError("invalid", `${operation}: ${problems.join("; ")}`);
+  const problems = checked.error.issues.flatMap(meant).map((issue) => [...issue.path, issue.message].join(": "));
+  throw new ControlError("invalid", `${operation}: ${problems.join("; ")}`, `rotatectl ${operation} --help says what it takes`);
+}
+
+type Issue = Pick<z.core.$ZodIssue, "path" | "message">;
+
+/** Where a request has one of several forms: what is wrong with the form that was meant, if its fields are the right ones. */
+function meant(issue: z.core.$ZodIssue): readonly Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  return issue.errors.find((form) => form.every(({ code }) => code === "too_small" || code === "too_big")) ?? [issue];
 }
 
 /** The JSON object in the body; an empty one where there is none. Throws `invalid` or `tooLarge`. */

@@ -93,6 +93,17 @@ describe("requests", () => {
     expect(await call(method, path, body, KEY)).toMatchObject({ status, body: { error: { code } } });
   });
 
+  test("name what is wrong with the form that was meant, with a hint", async () => {
+    const tooLong = await call("POST", "/v1/rotate", JSON.stringify({ name: "a", reason: "x".repeat(501) }), KEY);
+    expect(tooLong.body.error).toEqual({
+      code: "invalid",
+      message: "rotate: reason: is longer than 500 characters",
+      hint: "rotatectl rotate --help says what it takes",
+    });
+    const both = await call("POST", "/v1/pause", '{"name":"a","all":true}', KEY);
+    expect(both.body.error.message).toBe("pause: either `name` or `all: true`");
+  });
+
   test("that start something need an idempotency key that can be kept", async () => {
     const without = await call("POST", "/v1/rotate", '{"name":"prod-openai"}');
     expect(without).toMatchObject({ status: 400, body: { error: { message: "no Idempotency-Key" } } });

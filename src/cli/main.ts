@@ -81,7 +81,8 @@ function report(error: unknown, io: Io, command: string | undefined): number {
   io.err(`rotatectl: error: ${error instanceof Error ? error.message : String(error)}`);
   const hint = known ? error.hint : "this is a fault in rotatectl: please report it";
   if (hint !== null) io.err(`rotatectl: hint: ${hint}`);
-  return error instanceof UsageError ? 2 : 1;
+  const usage = error instanceof UsageError || (error instanceof ControlError && error.code === "invalid");
+  return usage ? 2 : 1;
 }
 
 /** commander says `error: …`, and may suggest something on a second line. Help that was asked for is no error. */
