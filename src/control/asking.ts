@@ -1,24 +1,28 @@
-import type { Control, Subject } from "../api.ts";
+import { type Control, ROUTES, type Subject } from "../api.ts";
 import { ControlError } from "../api-errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import type { Finding } from "../contract/finding.ts";
 import type { Secret } from "../contract/secret.ts";
+import { orAbort } from "../contract/turns.ts";
 import { neitherSlot } from "../rotation/slots.ts";
 import { planFor } from "../scheduler.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 import { effectsOf } from "./plan-effects.ts";
 import { notesOf } from "./plan-notes.ts";
 
-/** The operations that ask the outside world and change nothing. */
+/** Of a route's time: what was found is told by then, also where somebody still does not answer. */
+const TO_ANSWER_MS = 5000;
+
+/** The operations that ask the outside world and change nothing. All are asked at once, so that one who hangs hides nobody. */
 export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
   const { ledger, clock } = parts;
   const within = (signal: AbortSignal, ms: number) => AbortSignal.any([signal, clock.deadline(ms)]);
 
   /** What asking somebody brought: its findings, or its failure as one. */
-  async function found(subject: Subject, ask: () => Promise<readonly Finding[]>) {
+  async function found(subject: Subject, signal: AbortSignal, ask: () => Promise<readonly Finding[]>) {
     try {
-      return { subject, findings: await ask() };
+      return { subject, findings: await orAbort(ask(), signal) };
     } catch (error) {
       if (error instanceof AdapterError) return { subject, findings: [{ code: error.code, message: error.message, cure: error.hint }] };
       if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
@@ -30,7 +34,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
   }
 
   const askProvider = (name: string, signal: AbortSignal) =>
-    found({ kind: "provider", name }, async () => {
+    found({ kind: "provider", name }, signal, async () => {
       const { provider } = parts.plugs().provider(name);
       const call = within(signal, parts.config().timing.callTimeoutMs);
       await provider.list(call);
@@ -38,7 +42,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
     });
 
   const askStore = (credential: CredentialConfig, signal: AbortSignal) =>
-    found({ kind: "store", name: credential.store.use }, async () => {
+    found({ kind: "store", name: credential.store.use }, signal, async () => {
       const store = parts.plugs().store(credential);
       const call = within(signal, parts.config().timing.callTimeoutMs);
       await store.preflight(call);
@@ -54,11 +58,12 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
     return ledger.keys.all(credential.name).some((key) => key.fingerprint === fingerprint);
   }
 
-  async function askMirrors(credential: CredentialConfig, signal: AbortSignal) {
-    const asked = [];
-    for (const { name, mirror } of parts.plugs().mirrors(credential)) {
-      asked.push(
-        await found({ kind: "store", name }, async () => {
+  const askMirrors = (credential: CredentialConfig, signal: AbortSignal) =>
+    parts
+      .plugs()
+      .mirrors(credential)
+      .map(({ name, mirror }) =>
+        found({ kind: "store", name }, signal, async () => {
           const call = within(signal, parts.config().timing.callTimeoutMs);
           await mirror.preflight(call);
           if (isOurs(credential, await mirror.read(call))) return [];
@@ -66,13 +71,10 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
           return [{ code: "foreign", message, cure: "empty it, or put the store's value there" }];
         }),
       );
-    }
-    return asked;
-  }
 
   /** At a vendor with two slots: whether one of them holds what the store holds. */
   const askSlots = (credential: CredentialConfig, signal: AbortSignal) =>
-    found({ kind: "provider", name: credential.provider }, async () => {
+    found({ kind: "provider", name: credential.provider }, signal, async () => {
       const call = within(signal, parts.config().timing.callTimeoutMs);
       const secret = await parts.plugs().store(credential).read("current", call);
       const { provider, name } = parts.plugs().provider(credential.provider);
@@ -81,30 +83,29 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       return [{ code, message: text, cure: hint }];
     });
 
-  async function askConsumers(credential: CredentialConfig, signal: AbortSignal) {
-    const asked = [];
-    for (const { name, consumer } of parts.plugs().consumers(credential, [])) {
-      asked.push(
-        await found({ kind: "consumer", name }, async () => {
+  const askConsumers = (credential: CredentialConfig, signal: AbortSignal) =>
+    parts
+      .plugs()
+      .consumers(credential, [])
+      .map(({ name, consumer }) =>
+        found({ kind: "consumer", name }, signal, async () => {
           const call = within(signal, parts.config().timing.proveTimeoutMs);
           return consumer.preflight(await parts.plugs().store(credential).read("current", call), call);
         }),
       );
-    }
-    return asked;
-  }
 
   return {
     async plan({ name }, { signal }) {
       const credential = credentialNamed(parts, name);
       const plan = planFor(parts, credential, { now: false, at: clock.now() });
-      const asked = [
-        await askProvider(credential.provider, signal),
-        await askStore(credential, signal),
-        ...(plan.supply === "dual-slot" ? [await askSlots(credential, signal)] : []),
-        ...(await askMirrors(credential, signal)),
-        ...(await askConsumers(credential, signal)),
-      ];
+      const call = within(signal, ROUTES.plan.timeoutMs - TO_ANSWER_MS);
+      const asked = await Promise.all([
+        askProvider(credential.provider, call),
+        askStore(credential, call),
+        ...(plan.supply === "dual-slot" ? [askSlots(credential, call)] : []),
+        ...askMirrors(credential, call),
+        ...askConsumers(credential, call),
+      ]);
       return {
         credential: name,
         plan: plan.name,
@@ -116,13 +117,16 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
 
     async check(_, { signal }) {
       const { providers, credentials } = parts.config();
-      const checked = [];
-      for (const name of Object.keys(providers)) checked.push(await askProvider(name, signal));
-      for (const credential of Object.values(credentials)) {
-        checked.push(await askStore(credential, signal), ...(await askMirrors(credential, signal)));
-        checked.push(...(await askConsumers(credential, signal)));
-      }
-      return { checked };
+      const call = within(signal, ROUTES.check.timeoutMs - TO_ANSWER_MS);
+      const asked = [
+        ...Object.keys(providers).map((name) => askProvider(name, call)),
+        ...Object.values(credentials).flatMap((credential) => [
+          askStore(credential, call),
+          ...askMirrors(credential, call),
+          ...askConsumers(credential, call),
+        ]),
+      ];
+      return { checked: await Promise.all(asked) };
     },
 
     async pair({ consumer }, { signal }) {
