@@ -142,7 +142,7 @@ function explain(code: string, socketPath: string): Unreachable {
     case "EPERM":
       return new Unreachable(
         `no permission to use ${socketPath}`,
-        "the group of the socket may: sudo usermod -aG rotated $USER, then log in again",
+        "only the group of the socket can connect; what its members may do, control.act and control.read say: ask an operator to let you in",
         true,
       );
     case "ETIMEDOUT":

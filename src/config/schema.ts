@@ -30,7 +30,7 @@ const caller = z.union([user, group], { error: "a caller is given as { user: NAM
 
 const control = z.strictObject({
   act: z.array(caller).prefault([]).describe("who may read and act; while both lists are empty: root and the account of the daemon"),
-  read: z.array(caller).prefault([]).describe("who may only read"),
+  read: z.array(caller).prefault([]).describe("who may only read; to connect they need the group of the socket, too"),
 });
 
 const network = z.strictObject({

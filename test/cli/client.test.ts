@@ -100,7 +100,7 @@ test("an act whose connection breaks is not repeated when a repeat could do harm
 });
 
 test.skipIf(!root)(
-  `an account outside of the group is told how to get in${root ? "" : " (skipped: only root can become it)"}`,
+  `an account outside of the group is told who can let it in, and of no way to more rights${root ? "" : " (skipped: only root can become it)"}`,
   async () => {
     await using bench = await openBench();
     await chmod(bench.directory, 0o755);
@@ -110,7 +110,7 @@ test.skipIf(!root)(
     const stderr = (await child.stderr.setEncoding("utf8").toArray()).join("");
     expect(stderr).toBe(
       `rotatectl: error: no permission to use ${bench.socket}\n` +
-        "rotatectl: hint: the group of the socket may: sudo usermod -aG rotated $USER, then log in again\n",
+        "rotatectl: hint: only the group of the socket can connect; what its members may do, control.act and control.read say: ask an operator to let you in\n",
     );
   },
 );
