@@ -111,6 +111,8 @@ export interface StatusReply {
 
 export interface CredentialStatus {
   readonly name: string;
+  /** `false` for one that left the configuration with a rotation open, or with keys that are not dead yet. */
+  readonly configured: boolean;
   readonly provider: string;
   readonly store: string;
   readonly paused: boolean;

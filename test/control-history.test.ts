@@ -57,6 +57,18 @@ describe("reading", () => {
     await expectPromisesHold(host, await host.host.settled(1), "made");
   });
 
+  test("a credential that left the configuration in mid-rotation is shown until it owes nothing", async () => {
+    host = await RotationHost.start();
+    await host.rotate({ overlap: true });
+    await host.reaches("drain");
+    host.host.configure({ ...host.config(host.gateway.url), credentials: {} });
+    host.host.daemon?.kill("SIGHUP");
+    await expect.poll(async () => (await ctl("status")).stdout, { timeout: 10_000 }).toMatch(/main +openai .*not in the configuration, /);
+    expect((await ctl("show", "main")).stdout).toContain("not in the configuration, ");
+    expect(await ctl("abandon", "main")).toMatchObject({ code: 0 });
+    expect((await ctl("status")).stdout, "it has a debt").toContain("not in the configuration, abandoned");
+  });
+
   test("check tells what would stop a rotation, each with its cure", async () => {
     host = await RotationHost.start();
     writeStore(host, "sk-somebody-elses-canary");

@@ -57,9 +57,10 @@ function standing(rotation: RotationView, now: number): string {
 
 /** What a credential is at, in one clause. */
 export function activity(credential: CredentialStatus, now: number): string {
+  const gone = credential.configured ? [] : ["not in the configuration"];
   const paused = credential.paused ? ["paused"] : [];
   const open = credential.open === null ? [] : [standing(credential.open, now)];
   const last = credential.last === null ? "never rotated" : `${credential.last.outcome} ${relative(credential.last.endedAt, now)}`;
   const pool = credential.pooled === 0 ? [] : [`${credential.pooled} in the pool`];
-  return [...paused, ...(open.length > 0 ? open : [last]), ...pool].join(", ");
+  return [...gone, ...paused, ...(open.length > 0 ? open : [last]), ...pool].join(", ");
 }

@@ -14,8 +14,14 @@ const WATCH_EVERY_MS = 100;
 export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "history" | "watch"> {
   const { ledger, scheduler, clock } = parts;
 
-  function statusOf(credential: CredentialConfig): CredentialStatus {
-    const { name } = credential;
+  /** What is left of credentials that are no longer in the configuration. */
+  function leftBehind(): string[] {
+    const { credentials } = parts.config();
+    const names = [...ledger.rotations.allOpen().map(({ credential }) => credential), ...ledger.keys.indebted()];
+    return [...new Set(names)].filter((name) => !Object.hasOwn(credentials, name));
+  }
+
+  function statusOf(name: string, credential: CredentialConfig | undefined): CredentialStatus {
     const now = clock.now();
     const live = ledger.keys.live(name);
     const current = live.find(({ stage }) => stage === "current");
@@ -23,8 +29,9 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
     const last = ledger.rotations.lastEnded(name);
     return {
       name,
-      provider: credential.provider,
-      store: credential.store.use,
+      configured: credential !== undefined,
+      provider: credential?.provider ?? live[0]?.provider ?? "–",
+      store: credential?.store.use ?? "–",
       paused: ledger.credentials.get(name)?.pausedAt != null,
       nextAt: scheduler.nextAt(name) ?? null,
       current: current === undefined ? null : keyView(current, now),
@@ -41,24 +48,25 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
         version: ownVersion(),
         since: parts.since,
         config: { path: parts.configPath, loadedAt: parts.configLoadedAt(), warnings },
-        credentials: Object.values(credentials)
-          .filter(({ name }) => ledger.credentials.get(name)?.retiredAt == null)
-          .map(statusOf),
+        credentials: [
+          ...Object.values(credentials)
+            .filter(({ name }) => ledger.credentials.get(name)?.retiredAt == null)
+            .map((credential) => statusOf(credential.name, credential)),
+          ...leftBehind().map((name) => statusOf(name, undefined)),
+        ],
       };
     },
 
     async show({ name }) {
-      const credential = credentialNamed(parts, name);
-      const { schedule } = credential;
+      const credential = leftBehind().includes(name) ? undefined : credentialNamed(parts, name);
+      const schedule = credential?.schedule;
+      const consumers = credential === undefined ? [] : parts.plugs().consumers(credential, []);
       return {
-        ...statusOf(credential),
-        consumers: parts
-          .plugs()
-          .consumers(credential, [])
-          .map((plug) => plug.name),
+        ...statusOf(name, credential),
+        consumers: consumers.map((plug) => plug.name),
         schedule: schedule === undefined ? null : "every" in schedule ? `every ${ms(schedule.every)}` : `${schedule.cron} ${schedule.zone}`,
-        window: credential.window ?? null,
-        overlapMs: credential.overlapMs,
+        window: credential?.window ?? null,
+        overlapMs: credential?.overlapMs ?? 0,
         keys: ledger.keys
           .all(name)
           .reverse()

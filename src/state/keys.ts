@@ -28,6 +28,7 @@ export function openKeys(db: Db) {
       "insert into intents (label, credential, provider, rotation, announced_at, known) values (@label, @credential, @provider, @rotation, @announced_at, @known)",
     ),
     openIntentsAt: db.prepare("select * from intents where provider = ? and closed_at is null order by announced_at"),
+    indebted: db.prepare("select distinct credential from keys where stage in ('pending', 'retiring')").pluck(),
     liveAt: db.prepare("select * from keys where provider = ? and stage <> 'dead' order by id"),
     refuseIntent: db.prepare("update intents set refused = 1 where label = ?"),
     closeIntent: db.prepare("update intents set closed_at = ? where label = ? and closed_at is null"),
@@ -55,6 +56,8 @@ export function openKeys(db: Db) {
       const row = statements.withFingerprint.get(credential, fingerprint);
       return row === undefined ? undefined : toKey(row);
     },
+    /** The credentials that have keys which are to be made dead, or shall serve. */
+    indebted: (): string[] => statements.indebted.all() as string[],
     /** The rows of any credential that hold this key of the vendor. */
     byVendorId: (provider: string, vendorId: string): Key[] => statements.byVendorId.all(provider, vendorId).map(toKey),
 

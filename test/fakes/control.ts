@@ -72,6 +72,7 @@ const STUCK = rotation({
 function credential(name: string, more: Partial<CredentialReply> = {}): CredentialReply {
   return {
     name,
+    configured: true,
     provider: "openai",
     store: "local",
     paused: false,
