@@ -176,8 +176,7 @@ test.each(["Schlüssel-日", "a b", "", "x".repeat(129)])("an idempotency key th
   await using bench = await openBench();
   expect(await bench.run(["rotate", "prod-openai", "--idempotency-key", key])).toMatchObject({
     code: 2,
-    stderr:
-      "rotatectl: error: --idempotency-key is not usable\nrotatectl: hint: 1 to 128 printable ASCII characters without spaces",
+    stderr: "rotatectl: error: --idempotency-key is not usable\nrotatectl: hint: 1 to 128 printable ASCII characters without spaces",
   });
   expect(bench.control.calls).toEqual([]);
 });

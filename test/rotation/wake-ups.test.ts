@@ -6,10 +6,10 @@ import { AdapterError } from "../../src/contract/errors.ts";
 import type { Clock } from "../../src/contract/world.ts";
 import { createEngine, type Engine } from "../../src/rotation/engine.ts";
 import { pinPlan } from "../../src/rotation/plans.ts";
+import { drain } from "../../src/rotation/steps/drain.ts";
 import { createScheduler } from "../../src/scheduler.ts";
 import { openDatabase } from "../../src/state/database.ts";
 import { openLedger } from "../../src/state/ledger.ts";
-import { drain } from "../../src/rotation/steps/drain.ts";
 import { realClock } from "../../src/world/clock.ts";
 import { memoryContext, NOW, scene } from "./memory-context.ts";
 
@@ -53,7 +53,11 @@ function openDaemon(names: readonly string[]) {
 
 test("an overlap whose reload lies in the future, because the clock went back, counts from the jump", async () => {
   const { context } = memoryContext(scene());
-  const ahead = { ...context, rotation: { ...context.rotation, reloadedAt: NOW + 24 * HOUR }, plan: { ...context.plan, overlapMs: MINUTE } };
+  const ahead = {
+    ...context,
+    rotation: { ...context.rotation, reloadedAt: NOW + 24 * HOUR },
+    plan: { ...context.plan, overlapMs: MINUTE },
+  };
   expect(await drain({ ...ahead, clockJumpedAt: NOW - 10 * SECOND })).toMatchObject({ go: "again", at: NOW + 50 * SECOND });
   expect(await drain({ ...ahead, clockJumpedAt: NOW - MINUTE })).toMatchObject({ go: "next" });
 });
