@@ -101,9 +101,12 @@ test("--all --wait watches more rotations than the daemon takes connections", as
   const rotations = Array.from({ length: 300 }, (_, id) => ({ rotation: rotation({ id: id + 1 }), started: true }));
   bench.control.rotate = async () => ({ rotations, refused: [] });
   let [watching, most] = [0, 0];
+  const tooMany = Promise.withResolvers<void>();
+  const noMore = new Promise((resolve) => setTimeout(resolve, 500));
   bench.control.watch = async ({ id }) => {
     most = Math.max(most, ++watching);
-    await new Promise((resolve) => setImmediate(resolve));
+    if (watching > 64) tooMany.resolve();
+    await Promise.race([tooMany.promise, noMore]);
     watching -= 1;
     return { rotation: { ...DONE, id }, events: [] };
   };
