@@ -80,7 +80,10 @@ function connectLiteLlm(settings: Settings, world: World): Provider & Required<P
       const hash = secret.sha256();
       if (made.token !== hash) throw new AdapterError("malformed", "litellm: create key: the key has another secret than it was given");
       return {
-        ...toKey({ ...made, key_alias: label, created_at: made.created_at ?? new Date(world.clock.now()) }, world.clock.now()),
+        ...toKey(
+          { ...made, key_alias: label, created_at: made.created_at ?? new Date(world.clock.now()), last_active: null },
+          world.clock.now(),
+        ),
         secret,
       };
     },

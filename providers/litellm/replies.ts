@@ -49,7 +49,8 @@ export function toKey(row: Pick<KeyRow, "token" | keyof typeof fields>, now: num
     label: row.key_alias ?? "",
     createdAt: row.created_at,
     enabled: row.blocked !== true && !expired,
-    lastUsedAt: row.last_active ?? null,
+    // Older versions do not have the field: that says nothing of uses.
+    ...(row.last_active !== undefined && { lastUsedAt: row.last_active }),
     ...(expiresAt !== undefined && { expiresAt }),
   };
 }

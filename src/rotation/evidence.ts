@@ -61,17 +61,19 @@ async function vendorSawUse(context: StepContext, key: Key): Promise<"yes" | "no
   const { lastUsed } = context.issuer(key);
   if (lastUsed === undefined) return "never told";
   const usedAt = await lastUseOf(context, key);
-  return usedAt !== undefined && usedAt > (key.probedAt ?? 0) + lastUsed.precisionMs ? "yes" : "no";
+  if (usedAt === "not told") return "never told";
+  return usedAt > (key.probedAt ?? 0) + lastUsed.precisionMs ? "yes" : "no";
 }
 
-/** When the vendor last saw a key used; `undefined` where it never did, or does not say it of this one. */
-async function lastUseOf(context: StepContext, key: Key): Promise<number | undefined> {
+/** When the vendor last saw a key used: 0 where it never did or knows no such key, `"not told"` where its listing leaves it out. */
+async function lastUseOf(context: StepContext, key: Key): Promise<number | "not told"> {
   const { provider } = context.issuer(key);
   const ask = provider.lastUse?.bind(provider);
-  const usedAt = await context.call(async (signal) =>
-    ask === undefined ? (await provider.list(signal)).find(({ id }) => id === key.vendorId)?.lastUsedAt : ask(key.vendorId, signal),
-  );
-  return usedAt?.getTime();
+  return context.call(async (signal) => {
+    if (ask !== undefined) return (await ask(key.vendorId, signal))?.getTime() ?? 0;
+    const row = (await provider.list(signal)).find(({ id }) => id === key.vendorId);
+    return row !== undefined && row.lastUsedAt === undefined ? "not told" : (row?.lastUsedAt?.getTime() ?? 0);
+  });
 }
 
 /** Whether the vendor saw a promoted debt idle: since `validate` ended, or for long enough since it was last used. */
@@ -86,7 +88,9 @@ export async function idleness(context: StepContext, debt: Key): Promise<Idlenes
   if (now < validatedAt + lastUsed.lagMs) {
     return { idle: false, askAt: validatedAt + lastUsed.lagMs, text: "the vendor's record of uses may still lag behind" };
   }
-  const usedAt = (await lastUseOf(context, debt)) ?? 0;
+  const usedAt = await lastUseOf(context, debt);
+  // As with a vendor that never tells: the overlap and the consumers' proofs must do.
+  if (usedAt === "not told") return { idle: true };
   const ours = Math.max(validatedAt, debt.probedAt ?? 0) + lastUsed.precisionMs;
   // Whoever began on it may use it during the overlap. Then it must have been quiet for as long as that, or as the lag, again.
   const quietSince = now - lastUsed.lagMs - Math.max(context.plan.overlapMs, lastUsed.lagMs);

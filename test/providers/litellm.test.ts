@@ -178,6 +178,12 @@ describe("list", () => {
     expect(await listed(expired.token)).toMatchObject({ enabled: false, expiresAt: new Date(now - 1000), lastUsedAt: null });
   });
 
+  it("does not take a row without last_active, as older proxies give it, for a key that was never used", async () => {
+    const row = { token: "0".repeat(64), key_alias: "older", created_at: "2026-01-01T00:00:00Z" };
+    fake.faults.add({ path: "/key/list$", fault: { do: "reply", status: 200, body: { keys: [row], total_pages: 1 } } });
+    expect(await listed(row.token)).not.toHaveProperty("lastUsedAt");
+  });
+
   it("asks for pages of a hundred, which is all that the proxy gives", async () => {
     await provider.list(signal);
     expect(fake.log).toEqual(["GET /key/list?page=1&size=100&return_full_object=true"]);

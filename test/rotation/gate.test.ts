@@ -37,6 +37,11 @@ const CLOSED: readonly { readonly why: string; readonly but: Partial<Scene>; rea
     but: { consumers: [{ proof: ANSWERED }], usedAt: { old: NOW - 50, target: NOW - 50 } },
     answer: { go: "again", problem: { code: "notIdle" } },
   },
+  {
+    why: "a consumer is believed, and the listing does not tell whether the old key is in use",
+    but: { consumers: [{ proof: ANSWERED, acceptAnswered: true }], usedAt: undefined },
+    answer: { go: "again", problem: { code: "unproven", hint: expect.stringContaining("does not tell when a key was last used") } },
+  },
   { why: "a run from before the reload is left", but: runs([], ["agent:main:a"]), answer: { go: "again", problem: { code: "runsLeft" } } },
   { why: "it cannot be told yet which runs are old", but: runs("tooEarly", []), answer: { go: "again", at: NOW + 20 } },
   {

@@ -42,8 +42,8 @@ export interface Scene {
   verdicts: Readonly<Record<string, Verdict>>;
   /** What each consumer shows, and the runs that it still has. */
   consumers: { proof: Proof; runs?: readonly string[] | "tooEarly"; acceptAnswered?: boolean }[];
-  /** When the vendor last saw the old key and the new one used. */
-  usedAt: { old: number; target: number };
+  /** When the vendor last saw the old key and the new one used; `undefined` where its listing does not have that. */
+  usedAt: { old: number; target: number } | undefined;
   others: readonly Key[];
   openUntil: number | undefined;
   canDisable: boolean;
@@ -88,7 +88,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
         label: version,
         createdAt: new Date(NOW),
         enabled: true,
-        lastUsedAt: new Date(id === of.old.id ? of.usedAt.old : of.usedAt.target),
+        ...(of.usedAt && { lastUsedAt: new Date(id === of.old.id ? of.usedAt.old : of.usedAt.target) }),
       })),
     identify: async () => undefined,
     verify: async (asked: Secret) => of.verdicts[asked.reveal()] ?? "refused",
