@@ -45,11 +45,26 @@ function connectAnyLlm(settings: Settings, world: World): Provider & Required<Pi
     return admin(`${keys}?skip=${skip}&limit=${limit}`, { action: "any-llm: list keys", method: "GET", reply: keyPage, signal });
   }
 
+  const look = (id: string, signal: AbortSignal): Promise<KeyRow> =>
+    admin(keyUrl(id), { action: "any-llm: look at key", method: "GET", reply: keyRow, signal });
+
   /** What a new key takes over from this one; the listing of the contract does not carry it. */
   async function inherited(like: VendorKey, signal: AbortSignal) {
-    const row = await admin(keyUrl(like.id), { action: "any-llm: look at key", method: "GET", reply: keyRow, signal });
+    const row = await look(like.id, signal);
     const lifetimeMs = row.expires_at && row.expires_at.at.getTime() - row.created_at.at.getTime();
     return { userId: row.user_id, metadata: row.metadata, lifetimeMs };
+  }
+
+  async function isGone(id: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await look(id, signal);
+      return false;
+    } catch (error) {
+      if (!hasCode(error, "notFound")) throw error;
+      // A wrong address answers 404 as well, and would let every key look gone: then this throws.
+      await readPage({ skip: 0, limit: 1 }, signal);
+      return true;
+    }
   }
 
   return {
@@ -117,8 +132,8 @@ function connectAnyLlm(settings: Settings, world: World): Provider & Required<Pi
         await admin(keyUrl(keyId), { action: "any-llm: delete key", method: "DELETE", reply: deleted, signal });
       } catch (error) {
         if (!hasCode(error, "notFound")) throw error;
-        // A wrong address answers 404 as well, and would let every key look gone: then this throws.
-        await readPage({ skip: 0, limit: 1 }, signal);
+        if (!(await isGone(keyId, signal)))
+          throw new AdapterError("inconclusive", "any-llm: delete key: it is said not to be there, and it is", { cause: error });
       }
     },
   };

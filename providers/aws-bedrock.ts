@@ -107,8 +107,9 @@ function connectBedrock(settings: Settings, world: World): Provider & Required<P
         });
       } catch (error) {
         if (!hasCode(error, "notFound")) throw error;
-        // Of a user that is not there AWS says the same, and would let every key look gone: then this throws.
-        await page(undefined, signal);
+        // Of a user that is not there AWS says the same, and would let every key look gone: then listing throws.
+        if ((await list(signal)).some(({ id }) => id === keyId))
+          throw new AdapterError("inconclusive", "aws iam: delete key: it is said not to be there, and is listed", { cause: error });
       }
     },
   };

@@ -160,12 +160,13 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
       const action = "gemini: delete key";
       const request = { action, method: "DELETE", reply: operation, refusal: deleteRefusal, signal } as const;
       try {
-        const started = await unlessGone(() => admin(keyUrl(keyId), request), signal);
-        if (started !== undefined) await finish(started, action, signal);
+        await finish(await admin(keyUrl(keyId), request), action, signal);
       } catch (error) {
-        if (!hasCode(error, "undeletable")) throw error;
+        if (!hasCode(error, "notFound", "undeletable")) throw error;
         const row = await unlessGone(() => look(keyId, signal), signal);
-        if (row !== undefined && row.deleteTime === undefined) throw error;
+        if (row === undefined || row.deleteTime !== undefined) return;
+        if (hasCode(error, "undeletable")) throw error;
+        throw new AdapterError("inconclusive", `${action}: it is said not to be there, and it is`, { cause: error });
       }
     },
   };

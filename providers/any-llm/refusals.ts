@@ -10,6 +10,7 @@ const detailOf = (body: unknown): string => errorBody.safeParse(body).data?.deta
 export const adminRefusal: Refusal = (status, body) => {
   if (status === 401)
     return { code: "unauthorized", detail: "the master key is not accepted", cure: "put the gateway's master_key in adminKey" };
+  if (status === 404 && detailOf(body) === "") return { code: "malformed", detail: "which is not this gateway's answer" };
   if (status !== 503 || !/^Master key not configured/.test(detailOf(body))) return undefined;
   return { code: "misconfigured", detail: "the gateway has no master key", cure: "set master_key in the gateway's configuration" };
 };

@@ -16,9 +16,11 @@ function read(body: unknown): { readonly status?: string; readonly reasons: read
 }
 
 /** What the API Keys API refuses. */
-export const adminRefusal: Refusal = (status) => {
+export const adminRefusal: Refusal = (status, body) => {
   if (status === 401)
     return { code: "unauthorized", detail: "the access token is not accepted", cure: "put a valid service account key in adminKey" };
+  if (status === 404 && read(body).status === undefined)
+    return { code: "malformed", detail: "which is not Google's answer", cure: "is baseUrl that of the API Keys API?" };
   if (status !== 403) return undefined;
   const cure = "give the account of adminKey the role API Keys Admin, enable apikeys.googleapis.com, and let it act as serviceAccount";
   return { code: "forbidden", detail: "the admin account may not do this", cure };

@@ -47,13 +47,16 @@ interface SdkError {
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
 
+/** What the SDK calls an answer in which it finds no word of AWS's. */
+const SDKS_OWN = /^(Unknown|NotFound$)/;
+
 /** What an SDK's error means. The error itself is dropped: it can hold a reply, and a reply can hold a secret. */
 export function awsFailure(error: unknown, action: string, signal: AbortSignal, refusal?: AwsRefusal): unknown {
   if (error instanceof AdapterError) return error;
   if (signal.aborted) return abortReason(signal, action);
   const { name = "", $fault, $metadata, $response } = error as SdkError;
   const status = $metadata?.httpStatusCode;
-  const said = $fault !== undefined && !name.startsWith("Unknown");
+  const said = $fault !== undefined && !SDKS_OWN.test(name);
   const word = said || Object.hasOwn(CODES, name) ? name : "";
   const known = refusal?.(word, status);
   const code = known?.code ?? (CODES as Readonly<Record<string, AdapterCode>>)[word] ?? codeOf(status, said);
@@ -74,7 +77,8 @@ function abortReason(signal: AbortSignal, action: string): unknown {
 function codeOf(status: number | undefined, said: boolean): AdapterCode {
   if (status === 401) return "unauthorized";
   if (status === 403) return "forbidden";
-  if (status === 404) return "notFound";
+  // What stands between here and AWS says that, too, and means a page: AWS itself has a word for it.
+  if (status === 404) return said ? "notFound" : "malformed";
   if (status === 429) return "rateLimited";
   if (status !== undefined && status >= 500) return "unavailable";
   return said && status !== undefined && status >= 400 ? "invalid" : "malformed";

@@ -1,5 +1,4 @@
-import { hasCode } from "../contract/errors.ts";
-import type { Provider } from "../contract/provider.ts";
+import { AdapterError, hasCode } from "../contract/errors.ts";
 import type { CallKind, Key } from "../model.ts";
 import type { Answer, CredentialContext, Problem, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
@@ -18,18 +17,22 @@ export async function throughGate(context: StepContext, kind: Extract<CallKind, 
   const closed = await whyClosed(context, debt);
   if (closed !== undefined) return { passed: false, answer: closed };
   await context.announce({ kind, key: debt });
-  const calls = context.irreversible(debt);
-  if (kind === "revoke") await context.call((signal) => calls.revoke(debt.vendorId, signal, debt.version));
-  else await context.call((signal) => switchOff(calls, debt.vendorId, signal));
+  if (kind === "revoke") await context.call((signal) => context.irreversible(debt).revoke(debt.vendorId, signal, debt.version));
+  else await context.call((signal) => switchOff(context, debt, signal));
   return { passed: true };
 }
 
-/** A key that is gone is off. */
-async function switchOff(calls: Pick<Provider, "setEnabled">, vendorId: string, signal: AbortSignal): Promise<void> {
+/** A key that is gone is off. Whatever stands before a vendor answers the same now and then: so it must not be listed either. */
+async function switchOff(context: StepContext, debt: Key, signal: AbortSignal): Promise<void> {
   try {
-    await calls.setEnabled?.(vendorId, false, signal);
+    await context.irreversible(debt).setEnabled?.(debt.vendorId, false, signal);
   } catch (error) {
     if (!hasCode(error, "notFound")) throw error;
+    const { name, provider } = context.issuer(debt);
+    if (!(await provider.list(signal)).some(({ id }) => id === debt.vendorId)) return;
+    throw new AdapterError("inconclusive", `${name}: switch key off: ${debt.vendorId} is said not to be there, and is listed`, {
+      cause: error,
+    });
   }
 }
 

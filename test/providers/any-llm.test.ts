@@ -120,6 +120,18 @@ describe("the master key", () => {
   });
 });
 
+it.each([
+  ["its own words", { do: "reply", status: 404, body: { detail: "API key with id 'x' not found" } }, "inconclusive"],
+  ["a balancer's page", { do: "html", status: 404 }, "malformed"],
+] as const)("a single 404 in %s makes no key look gone that is there", async (_, fault, code) => {
+  const { id } = await provider.create({ label: "rotated-404" }, signal);
+  proxy.faults.add({ method: "DELETE", times: 1, fault });
+  await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code, retry: true });
+  expect(await listed(id)).toBeDefined();
+  await provider.revoke(id, signal);
+  expect(await listed(id)).toBeUndefined();
+});
+
 describe("list", () => {
   const row = (n: number) => ({
     id: `key-${n}`,

@@ -102,6 +102,9 @@ describe("the value", () => {
   });
 });
 
+const NO_SUCH_ENTITY =
+  "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>cannot be found</Message></Error></ErrorResponse>";
+
 const camel = (document: string) => {
   const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey } = JSON.parse(document) as Record<string, string>;
   return { accessKeyId, secretAccessKey };
@@ -251,6 +254,16 @@ describe("who signs", () => {
 it("a user that is not there makes no key look gone", async () => {
   const { id } = await connect().create({ label }, signal);
   await expect(connect({ user: "nobody" }).revoke(id, signal)).rejects.toMatchObject({ code: "notFound" });
+  expect((await connect().list(signal)).map((key) => key.id)).toEqual([id]);
+});
+
+it.each([
+  [{ do: "reply", status: 404, body: NO_SUCH_ENTITY }, "inconclusive"],
+  [{ do: "html", status: 404 }, "malformed"],
+] as const)("a single 404 (%j) makes no key look gone that is there", async (fault, code) => {
+  const { id } = await connect().create({ label }, signal);
+  strict.faults.add({ path: "/DeleteAccessKey$", times: 1, fault });
+  expect(await errorOf(connect().revoke(id, signal))).toMatchObject({ code, retry: true });
   expect((await connect().list(signal)).map((key) => key.id)).toEqual([id]);
 });
 

@@ -214,6 +214,13 @@ it("a user that is not there makes no key look gone", async () => {
   expect(fake.vendor.key(id).deletedAt).toBeNull();
 });
 
+it("a single 404 of a balancer makes no key look gone that is there", async () => {
+  const { id } = fake.vendor.addKey(USER);
+  fake.faults.add({ path: "/DeleteServiceSpecificCredential$", times: 1, fault: { do: "html", status: 404 } });
+  expect(await errorOf(connect().revoke(id, signal))).toMatchObject({ code: "malformed", retry: true });
+  expect(fake.vendor.key(id).deletedAt).toBeNull();
+});
+
 it("the shipped policy allows what a rotation asks for, and no more", async () => {
   const provider = connect();
   const { id, secret } = await provider.create({ label }, signal);

@@ -259,6 +259,16 @@ describe("revoke", () => {
     await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: "undeletable" });
   });
 
+  it.each([
+    [{ do: "reply", status: 404, body: { error: { code: 404, message: "no", status: "NOT_FOUND" } } }, "inconclusive"],
+    [{ do: "html", status: 404 }, "malformed"],
+  ] as const)("does not take a single 404 (%j) for done while the key lives", async (fault, code) => {
+    const { id } = fake.vendor.addKey(undefined, "alive");
+    fake.faults.add({ method: "DELETE", times: 1, fault });
+    await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code, retry: true });
+    expect(fake.vendor.key(id).deletedAt).toBeNull();
+  });
+
   it("does not take a wrong address for a key that is gone", async () => {
     const { id } = fake.vendor.addKey(undefined, "alive");
     await expect(connect({ baseUrl: `${fake.url}/wrong` }).revoke(id, signal)).rejects.toMatchObject({ code: "notFound" });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { AdapterError } from "../../src/contract/errors.ts";
 import { throughGate } from "../../src/rotation/gate.ts";
 import { disable } from "../../src/rotation/steps/disable.ts";
 import { ANSWERED, key, memoryContext, NOW, PROVEN, type Scene, scene } from "./memory-context.ts";
@@ -109,6 +110,17 @@ describe("disable", () => {
     const { context, calls } = memoryContext(scene());
     expect(await disable(context)).toMatchObject({ go: "again", memo: { off: [1] }, events: [{ code: "keyDisabled" }] });
     expect(calls).toEqual(["announce disable", "disable key_1"]);
+  });
+
+  test("a 404 to a switch-off is no proof while the key is listed, and is once it is not", async () => {
+    const unknown = { setEnabled: () => Promise.reject(new AdapterError("notFound", "not there")), revoke: async () => {} };
+    const { context } = memoryContext(scene());
+    const listing = { ...context, irreversible: () => unknown };
+    await expect(disable(listing)).rejects.toMatchObject({ code: "inconclusive", retry: true });
+    const plug = context.issuer(key(1));
+    const gone = { ...plug, provider: { ...plug.provider, list: async () => [] } };
+    const missing = { ...listing, issuer: () => ({ ...gone, lastUsed: undefined as never }) };
+    expect(await disable(missing)).toMatchObject({ events: [{ code: "keyDisabled" }] });
   });
 
   test("goes on when every consumer is fine without it", async () => {
