@@ -132,7 +132,12 @@ function connectLiteLlm(settings: Settings, world: World): Provider & Required<P
       try {
         await admin("delete", { action: "litellm: delete key", method: "POST", body: { keys: [keyId] }, reply: deleted, signal });
       } catch (error) {
-        if (!hasCode(error, "notFound")) throw error;
+        // Some versions say 400 of a key that is gone, and of a wrong request, too.
+        if (!hasCode(error, "notFound", "invalid")) throw error;
+        if ((await infoOf(keyId, signal)) !== undefined) {
+          if (hasCode(error, "invalid")) throw error;
+          throw new AdapterError("inconclusive", "litellm: delete key: it is said not to be there, and it is", { cause: error });
+        }
         // A wrong address answers 404 as well, and would let every key look gone: then this throws.
         await readPage({ page: 1, size: 1 }, signal);
       }

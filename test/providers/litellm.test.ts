@@ -270,6 +270,28 @@ describe("replicas", () => {
   });
 });
 
+describe("revoke", () => {
+  const no = { error: { message: "{'error': 'no'}", type: "internal_server_error", param: null, code: "400" } };
+
+  it("of a key that is gone is done where the proxy says 400 of it, as some versions do", async () => {
+    const key = fake.vendor.addKey("gone-400");
+    fake.vendor.remove(0, key.token);
+    fake.faults.add({ path: "/key/delete$", fault: { do: "reply", status: 400, body: no } });
+    await provider.revoke(key.token, signal);
+    await provider.revoke("0".repeat(64), signal);
+  });
+
+  it.each([
+    [400, "invalid"],
+    [404, "inconclusive"],
+  ])("of a key that is there is not done by a %i", async (status, code) => {
+    const key = fake.vendor.addKey("alive");
+    fake.faults.add({ path: "/key/delete$", fault: { do: "reply", status, body: no } });
+    await expect(provider.revoke(key.token, signal)).rejects.toMatchObject({ code });
+    expect(fake.vendor.keys.has(key.token)).toBe(true);
+  });
+});
+
 describe("the admin key", () => {
   it.each([["wrong"], ["ordinary"]])("is named when it is a %s one, and never taken for a key that is gone", async (credential) => {
     const other = connect({ adminKey: { credential } });
