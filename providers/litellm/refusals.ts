@@ -6,13 +6,15 @@ type Refusal = NonNullable<HttpRequest<unknown>["refusal"]>;
 const errorBody = z.looseObject({ error: z.looseObject({ type: z.string(), message: z.string() }) });
 const errorOf = (body: unknown) => errorBody.safeParse(body).data?.error;
 const routeBody = z.looseObject({ detail: z.string() });
+/** What the web framework itself says. What the proxy says of a key that is not there has had more than one shape. */
+const NO_SUCH_ROUTE = "Not Found";
 
 /** What the key API refuses. A wrong admin key is told the same as a key that was deleted: here it says nothing of any other key. */
 export const adminRefusal: Refusal = (status, body) => {
   const cure = "put the proxy's master key, or the key of a proxy admin, in adminKey";
   if (status === 401) return { code: "unauthorized", detail: "the admin key is not accepted", cure };
   if (status === 403) return { code: "forbidden", detail: "the admin key may not do this", cure };
-  if (status !== 404 || errorOf(body) !== undefined) return undefined;
+  if (status !== 404 || (body !== undefined && routeBody.safeParse(body).data?.detail !== NO_SUCH_ROUTE)) return undefined;
   return { code: "malformed", detail: "which is not this proxy's answer", cure: "give baseUrl without /v1, and as the proxy is reached" };
 };
 

@@ -281,6 +281,15 @@ describe("revoke", () => {
     await provider.revoke("0".repeat(64), signal);
   });
 
+  it.each([{ detail: { error: "Key not found" } }, { error: { message: "Key not found", type: null, param: null, code: "404" } }])(
+    "is done in whatever words the proxy says that a key is not there: %j",
+    async (body) => {
+      fake.faults.add({ path: "/key/(delete|info)$", fault: { do: "reply", status: 404, body } });
+      await provider.revoke("0".repeat(64), signal);
+      expect(await provider.identify(newSecret(), signal)).toBeUndefined();
+    },
+  );
+
   it.each([
     [400, "invalid"],
     [404, "inconclusive"],
