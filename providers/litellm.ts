@@ -74,18 +74,13 @@ function connectLiteLlm(settings: Settings, world: World): Provider & Required<P
     async create({ label, like: old, secret }, signal) {
       if (secret === undefined) throw new Error("litellm: a key is created with a secret of ours");
       const from = old === undefined ? undefined : await like(old.id, signal);
-      const body = { ...rightsOf(settings, from), key_alias: label, key: secret.reveal() };
+      const body = { ...rightsOf(settings, from, world.clock.now()), key_alias: label, key: secret.reveal() };
       const request = { action: "litellm: create key", method: "POST", body, reply: createdKey, refusal: createRefusal, signal } as const;
       const made = await admin("generate", request);
       const hash = secret.sha256();
-      if (made.token !== hash) throw new AdapterError("malformed", "litellm: create key: the key has another secret than it was given");
-      return {
-        ...toKey(
-          { ...made, key_alias: label, created_at: made.created_at ?? new Date(world.clock.now()), last_active: null },
-          world.clock.now(),
-        ),
-        secret,
-      };
+      if ((made.token ?? made.token_id) !== hash)
+        throw new AdapterError("malformed", "litellm: create key: the key has another secret than it was given");
+      return { ...toKey({ ...made, token: hash, key_alias: label, last_active: null }, world.clock.now()), secret };
     },
 
     async list(signal) {

@@ -12,7 +12,7 @@ const time = z
 const fields = {
   key_alias: z.string().nullish(),
   blocked: z.boolean().nullish(),
-  created_at: time,
+  created_at: time.nullish(),
   expires: time.nullish(),
   last_active: time.nullish(),
 };
@@ -30,7 +30,9 @@ export const keyInfo = z.looseObject({
 });
 export const createdKey = z.looseObject({
   key: z.string().min(1),
-  token: z.string().min(1),
+  /** Versions differ in the name of the hash. */
+  token: z.string().nullish(),
+  token_id: z.string().nullish(),
   created_at: time.nullish(),
   expires: time.nullish(),
 });
@@ -40,14 +42,14 @@ export const deleted = z.looseObject({ deleted_keys: z.array(z.string()) });
 export type KeyRow = z.output<typeof listedRow>;
 export type KeyInfo = z.output<typeof keyInfo>["info"];
 
-/** A row of a listing as a key. `now` in Unix milliseconds: an expired key stays listed, and is not enabled. */
+/** A row of a listing as a key, made `now` where the row has no time. In Unix milliseconds; an expired key stays listed, and is not enabled. */
 export function toKey(row: Pick<KeyRow, "token" | keyof typeof fields>, now: number): VendorKey {
   const expiresAt = row.expires ?? undefined;
   const expired = expiresAt !== undefined && expiresAt.getTime() <= now;
   return {
     id: row.token,
     label: row.key_alias ?? "",
-    createdAt: row.created_at,
+    createdAt: row.created_at ?? new Date(now),
     enabled: row.blocked !== true && !expired,
     // Older versions do not have the field: that says nothing of uses.
     ...(row.last_active !== undefined && { lastUsedAt: row.last_active }),

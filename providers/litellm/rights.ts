@@ -31,9 +31,12 @@ const INHERITED = [
   "budget_fallbacks",
 ] as const;
 
-/** What a new key may do: what the settings say, else what the key may that it replaces. What is left out has no bound. */
-export function rightsOf(settings: Settings, from: KeyInfo | undefined): Readonly<Record<string, unknown>> {
-  const lifetimeMs = settings.expiresIn ?? (from?.expires && from.expires.getTime() - from.created_at.getTime());
+/**
+ * What a new key may do: what the settings say, else what the key may that it replaces. What is left out has no bound. `now`, in
+ * Unix milliseconds, is the begin of a life whose begin the proxy does not know: the new key never gets more than is left.
+ */
+export function rightsOf(settings: Settings, from: KeyInfo | undefined, now: number): Readonly<Record<string, unknown>> {
+  const lifetimeMs = settings.expiresIn ?? (from?.expires && from.expires.getTime() - (from.created_at?.getTime() ?? now));
   const rights = {
     ...(from !== undefined && inheritedFrom(from)),
     ...(settings.models && { models: settings.models }),

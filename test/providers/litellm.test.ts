@@ -87,6 +87,12 @@ describe("a secret of ours", () => {
     await expect(call).rejects.toMatchObject({ code: "misconfigured", answered: true, hint: expect.stringContaining("disable_custom") });
   });
 
+  it("is known by its hash under the other name that the answer may give it", async () => {
+    const secret = newSecret();
+    fake.faults.add({ method: "POST", fault: { do: "reply", status: 200, body: { key: secret.reveal(), token_id: secret.sha256() } } });
+    expect((await provider.create({ label: "rotated-s-6", secret }, signal)).id).toBe(secret.sha256());
+  });
+
   it("that the proxy did not take leaves the call open, since a key is there", async () => {
     const body = { key: "sk-canary-other", token: "0".repeat(64), created_at: null, expires: null };
     fake.faults.add({ method: "POST", fault: { do: "reply", status: 200, body } });
@@ -132,6 +138,13 @@ describe("create", () => {
     const now = Date.now();
     const key = await madeLike(fake.vendor.addKey("old", { createdAt: now - HOUR_MS, expiresAt: now + HOUR_MS }));
     expect(Math.abs((key.expiresAt ?? 0) - now - 2 * HOUR_MS)).toBeLessThan(5000);
+  });
+
+  it("gives no more than what is left where the proxy does not know when the old key began", async () => {
+    const old = fake.vendor.addKey("old", { expiresAt: Date.now() + HOUR_MS });
+    const info = { key_alias: "old", created_at: null, expires: new Date(Date.now() + HOUR_MS).toISOString() };
+    fake.faults.add({ path: "/key/info$", fault: { do: "reply", status: 200, body: { key: old.token, info } } });
+    expect(Math.abs(((await madeLike(old)).expiresAt ?? 0) - Date.now() - HOUR_MS)).toBeLessThan(5000);
   });
 
   it("lets the settings decide where they say something", async () => {
@@ -182,6 +195,16 @@ describe("list", () => {
     const row = { token: "0".repeat(64), key_alias: "older", created_at: "2026-01-01T00:00:00Z" };
     fake.faults.add({ path: "/key/list$", fault: { do: "reply", status: 200, body: { keys: [row], total_pages: 1 } } });
     expect(await listed(row.token)).not.toHaveProperty("lastUsedAt");
+  });
+
+  it.each([{ created_at: null }, {}])("is not spoilt by a stranger's row without a time: %j", async (more) => {
+    const tokens = ["0".repeat(64), "1".repeat(64)];
+    const keys = [
+      { token: tokens[0], ...more },
+      { token: tokens[1], created_at: "2026-01-01T00:00:00Z" },
+    ];
+    fake.faults.add({ path: "/key/list$", fault: { do: "reply", status: 200, body: { keys, total_pages: 1 } } });
+    expect((await provider.list(signal)).map(({ id }) => id)).toEqual(tokens);
   });
 
   it("asks for pages of a hundred, which is all that the proxy gives", async () => {
