@@ -10,9 +10,18 @@ type StsSdk = typeof import("@aws-sdk/client-sts");
 export const IAM: AwsService<IamSdk, IAMClient> = {
   who: "aws iam",
   load: () => import("@aws-sdk/client-iam"),
-  open: (sdk, config) => new sdk.IAMClient(config),
+  open: (sdk, config) => new sdk.IAMClient({ ...config, region: homeOfIam(config.region) }),
   refusal: (word) => CURES[word],
 };
+
+/**
+ * IAM is one for all regions of a partition, and takes signatures for its home alone. The SDK knows that of AWS's own addresses,
+ * but signs for the region that it is told where `endpoint` names another.
+ */
+function homeOfIam(region: string): string {
+  if (region.startsWith("cn-")) return "cn-north-1";
+  return region.startsWith("us-gov-") ? "us-gov-west-1" : "us-east-1";
+}
 
 const CURES: Readonly<Record<string, NonNullable<ReturnType<AwsRefusal>>>> = {
   AccessDenied: { code: "forbidden", cure: "give who signs the rights that the example policy of this provider names" },

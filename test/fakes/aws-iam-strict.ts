@@ -49,8 +49,11 @@ export async function startAwsIamStrict(moto: string): Promise<AwsIamStrict> {
   }
 
   function checkRequest({ headers }: FakeRequest, form: URLSearchParams): void {
-    const [, id, service = ""] = /Credential=(\w+)\/\d+\/[\w-]+\/(\w+)\/aws4_request/.exec(headers["authorization"] ?? "") ?? [];
+    const [, id, region = "", service = ""] =
+      /Credential=(\w+)\/\d+\/([\w-]+)\/(\w+)\/aws4_request/.exec(headers["authorization"] ?? "") ?? [];
     if (id === undefined) throw new AwsRefused("MissingAuthenticationToken", "Request is missing Authentication Token");
+    if (service === "iam" && region !== "us-east-1")
+      throw new AwsRefused("SignatureDoesNotMatch", `Credential should be scoped to a valid region, not '${region}'.`);
     if (off.has(id)) throw new AwsRefused("InvalidClientTokenId", "The security token included in the request is invalid.");
     const action = form.get("Action") ?? "";
     if (forbidden.has(id)) throw new AwsRefused("AccessDenied", `User is not authorized to perform: ${service}:${action}`);

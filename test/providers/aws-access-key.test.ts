@@ -229,6 +229,22 @@ describe("who signs", () => {
     }
   });
 
+  it.each([
+    ["eu-central-1", "us-east-1"],
+    ["cn-northwest-1", "cn-north-1"],
+    ["us-gov-east-1", "us-gov-west-1"],
+  ])("signs for %s where STS is asked, and for IAM's home %s", async (region, home) => {
+    const scopes: unknown[] = [];
+    const exchange: TestWorld["exchange"] = async ({ headers }) => {
+      scopes.push(/Credential=\w+\/\d+\/([\w-]+\/\w+)\//.exec(headers["authorization"] ?? "")?.[1]);
+      return { status: 503, headers: {}, body: new Uint8Array() };
+    };
+    const provider = connect({ region }, { exchange });
+    await errorOf(provider.list(signal));
+    await errorOf(provider.verify(new Secret(secrets["admin"] ?? ""), signal));
+    expect(scopes).toEqual([`${home}/iam`, `${region}/sts`]);
+  });
+
   it("is a role that the key may take on", async () => {
     const principal = { AWS: `arn:aws:iam::123456789012:user/${(await iam.addUser("lender", allow("sts:AssumeRole"))).name}` };
     const trust = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: principal, Action: "sts:AssumeRole" }] };
