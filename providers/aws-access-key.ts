@@ -48,7 +48,7 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
     const found: VendorKey[] = [];
     for (let marker: string | undefined; ; ) {
       const { AccessKeyMetadata: rows, IsTruncated, Marker } = await page(marker, signal);
-      found.push(...rows.map(toKey));
+      found.push(...rows.map((row) => toKey(row, world.clock.now())));
       if (IsTruncated !== true) return found;
       if (Marker === undefined || Marker === marker)
         throw new AdapterError("malformed", "aws iam: list access keys: a page that leads nowhere");
@@ -61,7 +61,7 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
       return iam("create access key", signal, async (client, sdk) => {
         const reply = await client.send(new sdk.CreateAccessKeyCommand({ UserName }), { abortSignal: signal });
         const { AccessKey: key } = documented(created, reply, "create access key");
-        return { ...toKey(key), secret: writeAccessKey(key.AccessKeyId, key.SecretAccessKey) };
+        return { ...toKey(key, world.clock.now()), secret: writeAccessKey(key.AccessKeyId, key.SecretAccessKey) };
       });
     },
 

@@ -38,6 +38,9 @@ const CODES = {
   CredentialsProviderError: "unauthorized",
 } as const satisfies Record<string, AdapterCode>;
 
+/** Whether this is one of AWS's words for a caller that it does not take, for whatever reason. */
+export const saysUnauthorized = (word: string): boolean => (CODES as Readonly<Record<string, AdapterCode>>)[word] === "unauthorized";
+
 /** The parts of an SDK's error that hold nothing of a reply's content. */
 interface SdkError {
   readonly name?: string;

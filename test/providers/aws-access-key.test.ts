@@ -71,6 +71,23 @@ describe("the value", () => {
     expect(awsAccessKey.keyForm?.pattern.test(secret.reveal())).toBe(true);
   });
 
+  it("is not lost where the answer to its one create has no date, which AWS need not give", async () => {
+    const exchange: TestWorld["exchange"] = async (request) => {
+      const reply = await world.exchange(request);
+      return {
+        ...reply,
+        body: Buffer.from(
+          Buffer.from(reply.body)
+            .toString("utf8")
+            .replace(/<CreateDate>.*?<\/CreateDate>/, ""),
+        ),
+      };
+    };
+    const { id, createdAt } = await connect({}, { exchange }).create({ label }, signal);
+    expect((await connect({}, { exchange }).list(signal)).map((key) => key.id)).toEqual([id]);
+    expect(Math.abs(createdAt.getTime() - Date.now())).toBeLessThan(10_000);
+  });
+
   it("works as the access key of other settings: of this provider, and of the store aws-secrets-manager", async () => {
     await iam.direct.putUserPolicy({
       UserName: USER,
@@ -102,8 +119,8 @@ describe("the value", () => {
   });
 });
 
-const NO_SUCH_ENTITY =
-  "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>cannot be found</Message></Error></ErrorResponse>";
+const errorPage = (word: string) =>
+  `<ErrorResponse><Error><Type>Sender</Type><Code>${word}</Code><Message>made to fail</Message></Error></ErrorResponse>`;
 
 const camel = (document: string) => {
   const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey } = JSON.parse(document) as Record<string, string>;
@@ -129,6 +146,17 @@ describe("verify", () => {
     expect(error).toMatchObject({ code: "inconclusive", hint: expect.stringContaining("clock") });
     expect(`${error?.stack}`).not.toContain("canary");
   });
+
+  it.each(["RequestExpired", "ExpiredToken", "MissingAuthenticationToken", "UnrecognizedClientException"])(
+    "takes no other word than InvalidClientTokenId for a refusal: %s proves nothing, whatever its status",
+    async (word) => {
+      const { secret } = await connect().create({ label }, signal);
+      for (const status of [400, 403]) {
+        strict.faults.add({ path: "/GetCallerIdentity$", times: 1, fault: { do: "reply", status, body: errorPage(word) } });
+        expect(await errorOf(connect().verify(secret, signal)), `${status}`).toMatchObject({ code: "inconclusive", retry: true });
+      }
+    },
+  );
 
   it("needs no right of the user, and no admin key", async () => {
     const { secret } = await connect().create({ label }, signal);
@@ -274,7 +302,7 @@ it("a user that is not there makes no key look gone", async () => {
 });
 
 it.each([
-  [{ do: "reply", status: 404, body: NO_SUCH_ENTITY }, "inconclusive"],
+  [{ do: "reply", status: 404, body: errorPage("NoSuchEntity") }, "inconclusive"],
   [{ do: "html", status: 404 }, "malformed"],
 ] as const)("a single 404 (%j) makes no key look gone that is there", async (fault, code) => {
   const { id } = await connect().create({ label }, signal);
