@@ -167,9 +167,34 @@ describe("verify", () => {
     expect(await connect().verify(new Secret(secret), signal)).toBe(verdict);
   });
 
+  it.each([
+    [403, { message: "The security token included in the request is invalid." }],
+    [401, { Message: "The API key you provided is not valid" }],
+    [403, { __type: "com.amazon.coral.service#UnrecognizedClientException", message: "no" }],
+    [400, { code: "InvalidClientTokenId" }],
+  ])("takes AWS's other words for an unknown key for a refusal: %i %j", async (status, body) => {
+    const { secret } = fake.vendor.addKey(USER);
+    fake.faults.add({ times: 1, fault: { do: "reply", status, body } });
+    expect(await connect().verify(new Secret(secret), signal)).toBe("refused");
+  });
+
+  it.each([
+    "The API key is not authorized: the model is invalid",
+    "You don't have access to what this API key asks: the API key is invalid here",
+  ])("takes what it may not do for no refusal, whatever else is said: %s", async (message) => {
+    const { secret } = fake.vendor.addKey(USER);
+    fake.faults.add({ times: 1, fault: { do: "reply", status: 403, body: { message } } });
+    expect(await connect().verify(new Secret(secret), signal)).toBe("limited");
+  });
+
   it("takes no sentence that it does not know for an answer", async () => {
     const { secret } = fake.vendor.addKey(USER);
-    for (const body of [{ Message: "Access denied for a reason of its own" }, { message: "The API key was seen" }, { Message: 7 }]) {
+    for (const body of [
+      { Message: "Access denied for a reason of its own" },
+      { message: "The API key was seen" },
+      { message: "The security token included in the request is expired" },
+      { Message: 7 },
+    ]) {
       fake.faults.add({ times: 1, fault: { do: "reply", status: 403, body } });
       expect(await errorOf(connect().verify(new Secret(secret), signal))).toMatchObject({ code: "inconclusive" });
     }
