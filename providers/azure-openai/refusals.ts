@@ -4,17 +4,20 @@ import type { HttpRequest } from "../../src/contract/http.ts";
 
 type Refusal = NonNullable<HttpRequest<unknown>["refusal"]>;
 
-/** The one shape of errors, of the management and of the inference API. */
-const errorBody = z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string().optional() }) });
+const word = z.union([z.string(), z.number().transform(String)]).nullish();
+/** The shape of errors of the management and of the inference API; the door before them says the same without the outer field. */
+const errorBody = z.union([
+  z.looseObject({ error: z.looseObject({ code: word, message: z.string().optional() }) }).transform(({ error }) => error),
+  z.looseObject({ code: word, message: z.string() }),
+]);
 
 function read(body: unknown): { readonly code: string; readonly message: string } {
-  const error = errorBody.safeParse(body).data?.error;
+  const error = errorBody.safeParse(body).data;
   return { code: error?.code ?? "", message: error?.message ?? "" };
 }
 
 /** What Azure Resource Manager refuses. */
-export const armRefusal: Refusal = (status, body) => {
-  const { code } = read(body);
+export const armRefusal: Refusal = (status) => {
   switch (status) {
     case 401:
       return {
@@ -31,7 +34,8 @@ export const armRefusal: Refusal = (status, body) => {
     case 404:
       return { code: "notFound", detail: "there is no such account", cure: "look at subscription, resourceGroup and account" };
     case 409:
-      return code === "RequestConflict" ? { code: "inconclusive", detail: "another change of the account is under way" } : undefined;
+      // RequestConflict, Conflict, AnotherOperationInProgress: it has many words for one thing, which passes.
+      return { code: "inconclusive", detail: "another change of the account is under way" };
     default:
       return undefined;
   }
@@ -47,7 +51,7 @@ const NO_SUCH_KEY = /^Access denied due to invalid subscription key\b/;
 export const verifyRefusal: Refusal = (status, body) => {
   if (status !== 401 && status !== 403) return undefined;
   const { code, message } = read(body);
-  if (status === 401 && /^(401|Unauthorized)$/.test(code) && NO_SUCH_KEY.test(message)) return { code: "unauthorized" };
+  if (status === 401 && NO_SUCH_KEY.test(message)) return { code: "unauthorized" };
   if (status === 403 && code === "AuthenticationTypeDisabled")
     return { code: "forbidden", detail: "the account takes no keys", cure: "set disableLocalAuth to false on the account" };
   if (status === 403 && /\bquota\b/i.test(message)) return { code: "forbidden", detail: "the quota is used up" };

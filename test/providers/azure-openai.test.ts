@@ -203,8 +203,8 @@ describe("create", () => {
     await expect(provider.recover(two.id, signal)).rejects.toMatchObject({ code: "notFound" });
   });
 
-  it("waits for another change of the account", async () => {
-    const error = { code: "RequestConflict", message: "the provisioning state is not terminal" };
+  it.each(["RequestConflict", "Conflict", "AnotherOperationInProgress"])("waits for another change of the account: %s", async (code) => {
+    const error = { code, message: "the provisioning state is not terminal" };
     fake.faults.add({ path: "/regenerateKey$", fault: { do: "reply", status: 409, body: { error } } });
     const made = provider.create({ label: LABEL, like: like(fake.vendor.slot("Key1").id) }, signal);
     await expect(made).rejects.toMatchObject({ code: "inconclusive", retry: true, answered: true });
@@ -240,11 +240,15 @@ describe("verify", () => {
     fake.faults.add({ path: "models$", times: 1, fault: { do: "reply", status, body: { error: { code, message } } } });
   const any = new Secret("canary-any-key");
 
+  const message = "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key";
   it.each([
-    ["the usual code", "401"],
-    ["the other code", "Unauthorized"],
-  ])("says refused by %s", async (_, code) => {
-    answer(401, code, "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key");
+    { error: { code: "401", message } },
+    { error: { code: "Unauthorized", message } },
+    { error: { code: 401, message } },
+    { error: { message } },
+    { statusCode: 401, message },
+  ])("says refused by the sentence, whatever stands beside it: %j", async (body) => {
+    fake.faults.add({ path: "models$", times: 1, fault: { do: "reply", status: 401, body } });
     expect(await provider.verify(any, signal)).toBe("refused");
   });
 
