@@ -162,10 +162,11 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
       try {
         await finish(await admin(keyUrl(keyId), request), action, signal);
       } catch (error) {
-        if (!hasCode(error, "notFound", "undeletable")) throw error;
+        // An operation that ends with such a code found the key gone, it may be by another deletion.
+        if (!hasCode(error, "notFound", "undeletable", "invalid")) throw error;
         const row = await unlessGone(() => look(keyId, signal), signal);
         if (row === undefined || row.deleteTime !== undefined) return;
-        if (hasCode(error, "undeletable")) throw error;
+        if (!hasCode(error, "notFound")) throw error;
         throw new AdapterError("inconclusive", `${action}: it is said not to be there, and it is`, { cause: error });
       }
     },
@@ -178,7 +179,9 @@ async function onceStarted<Reply>(call: Promise<Reply>): Promise<Reply> {
     return await call;
   } catch (error) {
     if (!(error instanceof AdapterError) || !error.answered) throw error;
-    throw new AdapterError("unavailable", `${error.message}; the change itself was begun`, { cause: error, cure: error.hint });
+    const { message, hint: cure, retryAfterMs } = error;
+    const more = { cause: error, cure, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    throw new AdapterError("unavailable", `${message}; the change itself was begun`, more);
   }
 }
 

@@ -19,6 +19,7 @@ function read(body: unknown): { readonly status?: string; readonly reasons: read
 export const adminRefusal: Refusal = (status, body) => {
   if (status === 401)
     return { code: "unauthorized", detail: "the access token is not accepted", cure: "put a valid service account key in adminKey" };
+  if (status === 409 && read(body).status === "ABORTED") return { code: "inconclusive", detail: "another change is under way" };
   if (status === 404 && read(body).status === undefined)
     return { code: "malformed", detail: "which is not Google's answer", cure: "is baseUrl that of the API Keys API?" };
   if (status !== 403) return undefined;

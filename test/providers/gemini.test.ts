@@ -170,6 +170,12 @@ describe("create", () => {
     expect((await provider.recover(lost?.id ?? "", signal)).reveal()).toBe(fake.vendor.key(label).secret);
   });
 
+  it("waits as long as Google asks for, where a look at an operation is one too many", async () => {
+    fake.faults.add({ path: "/operations/", times: 1, fault: { do: "rateLimit", retryAfter: "7" } });
+    const made = provider.create({ label: newLabel() }, signal);
+    await expect(made).rejects.toMatchObject({ code: "unavailable", answered: false, retryAfterMs: 7000 });
+  });
+
   it("does not wait for ever for an operation", async () => {
     fake.vendor.rules.looks = Number.POSITIVE_INFINITY;
     const failed = provider.create({ label: newLabel() }, world.clock.deadline(300));
@@ -250,6 +256,26 @@ describe("revoke", () => {
     fake.vendor.rules.deletedAgain = deletedAgain;
     const { id } = fake.vendor.addKey(undefined, "gone", { deletedAt: Date.now() });
     await provider.revoke(id, signal);
+  });
+
+  it.each([5, 9])("takes an operation that ends with code %i for done where the key is gone, and for nothing else", async (rpc) => {
+    fake.vendor.rules.operationsFailWith = rpc;
+    const { id } = fake.vendor.addKey(undefined, "alive");
+    await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: rpc === 5 ? "inconclusive" : "invalid" });
+    // Somebody else is faster, while the operation runs.
+    const http: TestWorld["http"] = async (url, request) => {
+      const reply = await world.http(url, request);
+      if (request.method === "DELETE") fake.vendor.key(id).deletedAt = Date.now();
+      return reply;
+    };
+    await connect({}, { http }).revoke(id, signal);
+  });
+
+  it("tries again where another change is under way", async () => {
+    const error = { code: 409, message: "concurrent change", status: "ABORTED" };
+    fake.faults.add({ fault: { do: "reply", status: 409, body: { error } } });
+    for (const call of [provider.revoke("any", signal), provider.create({ label: newLabel() }, signal)])
+      await expect(call).rejects.toMatchObject({ code: "inconclusive", retry: true, answered: true });
   });
 
   it("does not take a refusal for done while the key lives", async () => {
