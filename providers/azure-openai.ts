@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
+import { signedIn } from "../src/contract/signed-in.ts";
 import type { World } from "../src/contract/world.ts";
 import { armRefusal, verifyRefusal } from "./azure-openai/refusals.ts";
 import { type Settings, settings } from "./azure-openai/settings.ts";
@@ -36,14 +37,9 @@ function connectAzureOpenAi(settings: Settings, world: World): Provider & Requir
   const signIn = makeSignIn(settings, world);
 
   async function ask(what: "listKeys" | "regenerateKey", request: Pick<HttpRequest<unknown>, "action" | "body" | "signal">) {
-    const bearer = await signIn.token(request.signal);
-    const call = { ...request, method: "POST", bearer, reply: bothSlots, refusal: armRefusal } as const;
-    try {
-      return await world.http(`${account}/${what}?api-version=${API_VERSION}`, call);
-    } catch (error) {
-      if (hasCode(error, "unauthorized")) signIn.forget();
-      throw error;
-    }
+    const call = { ...request, method: "POST", reply: bothSlots, refusal: armRefusal } as const;
+    const url = `${account}/${what}?api-version=${API_VERSION}`;
+    return signedIn(signIn, request.signal, (bearer) => world.http(url, { ...call, bearer }));
   }
 
   const look = (signal: AbortSignal) => ask("listKeys", { action: "azure-openai: list keys", signal });

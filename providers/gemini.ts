@@ -3,6 +3,7 @@ import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
 import { defineProvider, type Provider } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
+import { signedIn } from "../src/contract/signed-in.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminRefusal, createRefusal, deleteRefusal, operationFailure, verifyRefusal } from "./gemini/refusals.ts";
 import {
@@ -46,13 +47,7 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
   const signIn = makeSignIn(settings, world);
 
   async function admin<Reply>(url: string, request: Omit<HttpRequest<Reply>, "headers" | "bearer">): Promise<Reply> {
-    const bearer = await signIn.token(request.signal);
-    try {
-      return await world.http(url, { refusal: adminRefusal, ...request, bearer });
-    } catch (error) {
-      if (hasCode(error, "unauthorized")) signIn.forget();
-      throw error;
-    }
+    return signedIn(signIn, request.signal, (bearer) => world.http(url, { refusal: adminRefusal, ...request, bearer }));
   }
 
   const page = (query: Readonly<Record<string, string>>, action: string, signal: AbortSignal) =>

@@ -1,6 +1,7 @@
 import type { TokenCredential, TokenCredentialOptions } from "@azure/identity";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
+import type { SignIn } from "../../src/contract/signed-in.ts";
 import type { World } from "../../src/contract/world.ts";
 import { entraTransport } from "./entra-transport.ts";
 import { machineToken } from "./machine.ts";
@@ -25,7 +26,7 @@ interface Token extends Given {
  * Gets access tokens for Azure Resource Manager. One token serves all calls until shortly before its end; a changed secret is
  * seen at once. Throws `misconfigured` where Microsoft's library cannot use what signIn names.
  */
-export function makeSignIn({ signIn, baseUrl, loginUrl }: Settings, world: World) {
+export function makeSignIn({ signIn, baseUrl, loginUrl }: Settings, world: World): SignIn {
   let token: Token | undefined;
 
   const request = (proof: Secret | undefined, signal: AbortSignal): Promise<Given> => {
@@ -38,16 +39,15 @@ export function makeSignIn({ signIn, baseUrl, loginUrl }: Settings, world: World
   };
 
   return {
-    async token(signal: AbortSignal): Promise<Secret> {
-      if ("accessToken" in signIn) return world.secret(signIn.accessToken);
+    async token(signal) {
+      if ("accessToken" in signIn) return { value: await world.secret(signIn.accessToken), kept: false };
       const proof = "managedIdentity" in signIn ? undefined : await world.secret(proofOf(signIn));
       const same = proof === undefined ? token?.proof === undefined : token?.proof?.equals(proof) === true;
-      if (token !== undefined && same && world.clock.now() < token.expiresAt - MARGIN_MS) return token.value;
+      if (token !== undefined && same && world.clock.now() < token.expiresAt - MARGIN_MS) return { value: token.value, kept: true };
       token = { proof, ...(await request(proof, signal)) };
-      return token.value;
+      return { value: token.value, kept: false };
     },
-    /** Lets the next call sign in anew: this token was refused. */
-    forget(): void {
+    forget() {
       token = undefined;
     },
   };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
+import type { SignIn } from "../../src/contract/signed-in.ts";
 import type { World } from "../../src/contract/world.ts";
 import { signInRefusal } from "./refusals.ts";
 import type { Settings } from "./settings.ts";
@@ -30,17 +31,16 @@ interface Token {
  * Gets access tokens for the admin account. One token serves all calls until shortly before its end; a changed admin
  * key is seen at once. Throws `misconfigured` when the admin key is not the JSON of a service account.
  */
-export function makeSignIn({ adminKey: reference, tokenUrl }: Settings, world: World) {
+export function makeSignIn({ adminKey: reference, tokenUrl }: Settings, world: World): SignIn {
   let token: Token | undefined;
   return {
-    async token(signal: AbortSignal): Promise<Secret> {
+    async token(signal) {
       const adminKey = await world.secret(reference);
-      if (token?.adminKey.equals(adminKey) && world.clock.now() < token.until) return token.value;
+      if (token?.adminKey.equals(adminKey) && world.clock.now() < token.until) return { value: token.value, kept: true };
       token = { adminKey, ...(await requestToken(adminKey, tokenUrl, world, signal)) };
-      return token.value;
+      return { value: token.value, kept: false };
     },
-    /** Lets the next call sign in anew: this token was refused. */
-    forget(): void {
+    forget() {
       token = undefined;
     },
   };

@@ -121,15 +121,24 @@ describe("signing in", () => {
     expect(fake.entra.given).toBe(before + 2);
   });
 
-  it("takes a new one when the token is refused, or the secret is another", async () => {
+  it("takes a new one at once when a kept token is refused, or the secret is another", async () => {
     let now = fake.admin.secret;
     const changing = connect({}, { secret: async () => new Secret(now) });
     await changing.list(signal);
     fake.entra.forget();
-    await expect(changing.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
     await changing.list(signal);
     now = "canary-wrong";
     await expect(changing.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
+  });
+
+  it("does not sign in for ever where a new token is refused, too", async () => {
+    await provider.list(signal);
+    fake.log.length = 0;
+    fake.faults.add({ path: "/listKeys$", fault: { do: "reply", status: 401 } });
+    await expect(provider.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
+    expect(fake.log).toHaveLength(2);
+    await expect(provider.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
+    expect(fake.log, "a new one each time is asked with once").toHaveLength(3);
   });
 
   it.each([

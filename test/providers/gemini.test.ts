@@ -68,15 +68,24 @@ describe("signing in", () => {
     expect(fake.tokens.given).toBe(before + 2);
   });
 
-  it("takes a new one when the token is refused, or the admin key is another", async () => {
+  it("takes a new one at once when a kept token is refused, or the admin key is another", async () => {
     let now = fake.admin;
     const changing = connect({}, { secret: async () => new Secret(now) });
     await changing.list(signal);
     fake.tokens.forget();
-    await expect(changing.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
     await changing.list(signal);
     now = fake.reader;
     await expect(changing.create({ label: newLabel() }, signal)).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  it("does not sign in for ever where a new token is refused, too", async () => {
+    await provider.list(signal);
+    fake.log.length = 0;
+    fake.faults.add({ method: "GET", fault: { do: "reply", status: 401 } });
+    await expect(provider.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
+    expect(fake.log).toHaveLength(2);
+    await expect(provider.list(signal)).rejects.toMatchObject({ code: "unauthorized" });
+    expect(fake.log, "a new one each time is asked with once").toHaveLength(3);
   });
 
   it.each([
