@@ -30,15 +30,19 @@ export const gemini = defineProvider({
   account: ["baseUrl", "adminKey"],
   listLagMs: 120_000,
   settings,
-  describe({ project, serviceAccount }) {
+  describe({ project, serviceAccount, verify }) {
     return {
       create: `creates a key for the Gemini API, bound to ${serviceAccount}, in the project ${project}`,
       revoke: "deletes the old key; its service account and the other keys stay",
       afterRevoke: "a project owner can undo it for 30 days",
+      ...(verify.by === "models" && { notes: [MODELS_ARE_LISTED_TO_ALL] }),
     };
   },
   connect: connectGemini,
 });
+
+const MODELS_ARE_LISTED_TO_ALL =
+  "a key whose service account may not use the models passes verify, and is refused at the consumer only: with verify: { by: countTokens, model: … } it is seen before the old key is replaced";
 
 function connectGemini(settings: Settings, world: World): Provider & Required<Pick<Provider, "create" | "recover">> {
   const api = `${settings.baseUrl}/v2`;

@@ -50,6 +50,13 @@ describe("settings", () => {
     expect(problems?.map(({ path }) => path.join("."))).toEqual([field]);
   });
 
+  it.each([
+    [{}, [expect.stringContaining("verify: { by: countTokens")]],
+    [{ verify: { by: "countTokens", model: "gemini-fake-1" } }, undefined],
+  ])("say in the plan what a listing of models does not show: %j", (settings, notes) => {
+    expect(gemini.describe(gemini.settings.parse({ ...good, ...settings })).notes).toEqual(notes);
+  });
+
   it("say that a deletion can be undone", () => {
     expect(gemini.describe(gemini.settings.parse(good))).toMatchObject({ afterRevoke: "a project owner can undo it for 30 days" });
   });
