@@ -5,7 +5,7 @@ import { defineProvider, type Provider } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
 import { signedIn } from "../src/contract/signed-in.ts";
 import type { World } from "../src/contract/world.ts";
-import { adminRefusal, createRefusal, deleteRefusal, operationFailure, verifyRefusal } from "./gemini/refusals.ts";
+import { adminRefusal, createRefusal, deleteRefusal, deletionFailure, operationFailure, verifyRefusal } from "./gemini/refusals.ts";
 import {
   idOf,
   type KeyRow,
@@ -73,7 +73,7 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
   }
 
   /** Waits until Google has done what it was asked for. Throws what the operation failed with. */
-  async function finish(started: Operation, action: string, signal: AbortSignal): Promise<unknown> {
+  async function finish(started: Operation, action: string, signal: AbortSignal, failure = operationFailure): Promise<unknown> {
     let now = started;
     for (let waitMs = 100; now.done !== true; waitMs = Math.min(waitMs * 2, 2000)) {
       await pause(waitMs, action, signal);
@@ -81,7 +81,7 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
       now = await onceStarted(admin(url, { action: `${action}: look at operation`, method: "GET", reply: operation, signal }));
     }
     if (now.error === undefined) return now.response;
-    throw new AdapterError(operationFailure(now.error.code), `${action}: the operation failed with code ${now.error.code}`);
+    throw new AdapterError(failure(now.error.code), `${action}: the operation failed with code ${now.error.code}`);
   }
 
   async function pause(ms: number, action: string, signal: AbortSignal): Promise<void> {
@@ -159,13 +159,12 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
       const action = "gemini: delete key";
       const request = { action, method: "DELETE", reply: operation, refusal: deleteRefusal, signal } as const;
       try {
-        await finish(await admin(keyUrl(keyId), request), action, signal);
+        await finish(await admin(keyUrl(keyId), request), action, signal, deletionFailure);
       } catch (error) {
-        // An operation that ends with such a code found the key gone, it may be by another deletion.
-        if (!hasCode(error, "notFound", "undeletable", "invalid")) throw error;
+        if (!hasCode(error, "notFound", "undeletable")) throw error;
         const row = await unlessGone(() => look(keyId, signal), signal);
         if (row === undefined || row.deleteTime !== undefined) return;
-        if (!hasCode(error, "notFound")) throw error;
+        if (hasCode(error, "undeletable")) throw error;
         throw new AdapterError("inconclusive", `${action}: it is said not to be there, and it is`, { cause: error });
       }
     },

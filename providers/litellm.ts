@@ -5,7 +5,7 @@ import { readAll } from "../src/contract/listing.ts";
 import { defineProvider, type Provider } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
 import type { World } from "../src/contract/world.ts";
-import { adminRefusal, createRefusal, verifyRefusal } from "./litellm/refusals.ts";
+import { adminRefusal, createRefusal, deleteRefusal, verifyRefusal } from "./litellm/refusals.ts";
 import { createdKey, deleted, type KeyInfo, keyInfo, keyPage, switched, toKey } from "./litellm/replies.ts";
 import { rightsOf } from "./litellm/rights.ts";
 import { type Settings, settings } from "./litellm/settings.ts";
@@ -125,12 +125,12 @@ function connectLiteLlm(settings: Settings, world: World): Provider & Required<P
     /** By its hash: by an alias, every key that was made under it at once would go. */
     async revoke(keyId, signal) {
       try {
-        await admin("delete", { action: "litellm: delete key", method: "POST", body: { keys: [keyId] }, reply: deleted, signal });
+        const request = { method: "POST", body: { keys: [keyId] }, reply: deleted, refusal: deleteRefusal, signal } as const;
+        await admin("delete", { action: "litellm: delete key", ...request });
       } catch (error) {
-        // Some versions say 400 of a key that is gone, and of a wrong request, too.
-        if (!hasCode(error, "notFound", "invalid")) throw error;
+        if (!hasCode(error, "notFound", "undeletable")) throw error;
         if ((await infoOf(keyId, signal)) !== undefined) {
-          if (hasCode(error, "invalid")) throw error;
+          if (hasCode(error, "undeletable")) throw error;
           throw new AdapterError("inconclusive", "litellm: delete key: it is said not to be there, and it is", { cause: error });
         }
         // A wrong address answers 404 as well, and would let every key look gone: then this throws.

@@ -71,3 +71,6 @@ const CODE_OF_RPC: Readonly<Record<number, AdapterCode>> = {
 
 /** What the error of a finished operation means. */
 export const operationFailure = (rpcCode: number): AdapterCode => CODE_OF_RPC[rpcCode] ?? "unavailable";
+
+/** The same for a deletion: what {@link deleteRefusal} says at once may come at the end as well. */
+export const deletionFailure = (rpcCode: number): AdapterCode => (rpcCode === 9 ? "undeletable" : operationFailure(rpcCode));

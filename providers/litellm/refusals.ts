@@ -18,6 +18,10 @@ export const adminRefusal: Refusal = (status, body) => {
   return { code: "malformed", detail: "which is not this proxy's answer", cure: "give baseUrl without /v1, and as the proxy is reached" };
 };
 
+/** Some versions say 400 of a key that is gone: whether it is must be looked at. */
+export const deleteRefusal: Refusal = (status, body) =>
+  status === 400 && body !== undefined ? { code: "undeletable" } : adminRefusal(status, body);
+
 /** An instance may forbid secrets of our own, and then takes none from anybody. */
 export const createRefusal: Refusal = (status, body) => {
   if (status !== 403 || !/Custom API key values are disabled/.test(errorOf(body)?.message ?? "")) return adminRefusal(status, body);

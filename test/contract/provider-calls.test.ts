@@ -6,7 +6,8 @@ import { casesOf, everyWord, openCase, type ProviderCase, signal, startVendors }
 /** Every status and accident of a call, and the code that it must give. */
 const FAULTS = {
   "400": { fault: { do: "reply", status: 400 }, code: /^(invalid|undeletable)$/ },
-  "409": { fault: { do: "reply", status: 409 }, code: /^invalid$/ },
+  // A conflict with another change passes; with what stands there it does not.
+  "409": { fault: { do: "reply", status: 409 }, code: /^(invalid|inconclusive)$/ },
   "429": { fault: { do: "rateLimit", retryAfter: "7" }, code: /^rateLimited$/ },
   "500": { fault: { do: "reply", status: 500 }, code: /^unavailable$/ },
   "503 in HTML": { fault: { do: "html", status: 503 }, code: /^unavailable$/ },
@@ -23,14 +24,16 @@ describe.each(casesOf(vendors, ["create", "intake", "dual-slot"]))("provider $ti
   const open = openCase(one);
 
   describe("every method", () => {
-    it.each(Object.entries(FAULTS))("gives its code for %s, and does not retry", async (_, { fault, code }) => {
+    it.each(Object.entries(FAULTS))("gives its code for %s, and does not retry", async (name, { fault, code }) => {
       for (const [method, call] of Object.entries(await open.everyCall())) {
         vendor.addFault({ fault });
         const error = await open.failure(call(signal));
         expect(error, method).toBeInstanceOf(AdapterError);
         expect(error, method).toMatchObject({ code: expect.stringMatching(code) });
         if (fault.do === "rateLimit") expect(error).toMatchObject({ retryAfterMs: 7000 });
-        expect(vendor.requests(), method).toBe(1);
+        // Some vendors say 400 of a key that is gone already: then it is looked at.
+        const most = method === "revoke" && name === "400" ? 2 : 1;
+        expect(vendor.requests(), method).toBeLessThanOrEqual(most);
         vendor.reset();
       }
     });

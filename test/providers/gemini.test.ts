@@ -277,7 +277,7 @@ describe("revoke", () => {
   it.each([5, 9])("takes an operation that ends with code %i for done where the key is gone, and for nothing else", async (rpc) => {
     fake.vendor.rules.operationsFailWith = rpc;
     const { id } = fake.vendor.addKey(undefined, "alive");
-    await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: rpc === 5 ? "inconclusive" : "invalid" });
+    await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: rpc === 5 ? "inconclusive" : "undeletable" });
     // Somebody else is faster, while the operation runs.
     const http: TestWorld["http"] = async (url, request) => {
       const reply = await world.http(url, request);

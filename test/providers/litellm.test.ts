@@ -314,7 +314,7 @@ describe("revoke", () => {
   );
 
   it.each([
-    [400, "invalid"],
+    [400, "undeletable"],
     [404, "inconclusive"],
   ])("of a key that is there is not done by a %i", async (status, code) => {
     const key = fake.vendor.addKey("alive");
