@@ -18,7 +18,7 @@ export const anthropic = defineProvider({
   account: ["baseUrl", "adminKey"],
   listLagMs: 120_000,
   keyForm: {
-    pattern: /^sk-ant-(?!admin|oat|ort|sid)[A-Za-z0-9]+-[\w-]{20,}$/,
+    pattern: /^sk-ant-(?!admin|oat|ort|sid)[A-Za-z0-9]+-\S{12,}$/,
     hint: "an API key begins with sk-ant-api; an Admin key (sk-ant-admin…) serves no consumer",
   },
   settings,

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { hasCode } from "../src/contract/errors.ts";
-import { type CreateRequest, defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
+import { type CreateRequest, defineProvider, type Provider } from "../src/contract/provider.ts";
 import { duration, httpUrl, secretRef } from "../src/contract/settings.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminApi } from "./openai/admin-api.ts";
 import { verifyRefusal } from "./openai/refusals.ts";
-import { adminKeyPage, createdKey, deleted, onlyFit, toAdminKey, toCreated } from "./openai/replies.ts";
+import { adminKeyPage, createdKey, deleted, lifetimeFor, onlyFit, toAdminKey, toCreated } from "./openai/replies.ts";
 
 const settings = z.strictObject({
   adminKey: secretRef().describe(
@@ -64,8 +64,7 @@ function connectOpenAiAdmin({ baseUrl, scopes, verify, expiresIn, ...access }: S
   const rows = (signal: AbortSignal) => api.rows(keys, {}, adminKeyPage, signal);
 
   async function create({ label, like }: CreateRequest, signal: AbortSignal) {
-    const lifetimeMs = expiresIn ?? lifetimeOf(like);
-    const body = { name: label, ...(lifetimeMs !== undefined && { expires_in_seconds: Math.floor(lifetimeMs / 1000) }) };
+    const body = { name: label, ...lifetimeFor(expiresIn, like) };
     const request = { action: "openai: create admin key", method: "POST", body, reply: createdKey, signal } as const;
     return toCreated(label, await api.call(keys, request));
   }
@@ -105,9 +104,4 @@ function connectOpenAiAdmin({ baseUrl, scopes, verify, expiresIn, ...access }: S
       );
     },
   };
-}
-
-/** How long a key was made to live; `undefined` for one without an end. */
-function lifetimeOf(key: VendorKey | undefined): number | undefined {
-  return key?.expiresAt === undefined ? undefined : key.expiresAt.getTime() - key.createdAt.getTime();
 }

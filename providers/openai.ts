@@ -12,6 +12,8 @@ import {
   type KeyRow,
   keyPage,
   keyRow,
+  type Lifetime,
+  lifetimeFor,
   onlyFit,
   toCreated,
   toKey,
@@ -48,7 +50,6 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
   const keyUrl = (id: string) => `${project}/api_keys/${encodeURIComponent(id)}`;
   const accountUrl = (id: string) => `${project}/service_accounts/${encodeURIComponent(id)}`;
   const inference = settings.inferenceUrl ?? settings.baseUrl;
-  const lifetime = settings.expiresIn === undefined ? {} : { expires_in_seconds: Math.floor(settings.expiresIn / 1000) };
   const scopes = settings.scopes === undefined ? {} : { scopes: settings.scopes };
 
   const api = adminApi(settings, world);
@@ -63,7 +64,7 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
   const rows = (signal: AbortSignal): Promise<readonly KeyRow[]> =>
     api.rows(`${project}/api_keys`, { owner_project_access: "any" }, keyPage, signal);
 
-  async function createShared(account: string, label: string, signal: AbortSignal): Promise<CreatedKey> {
+  async function createShared(account: string, label: string, lifetime: Lifetime, signal: AbortSignal): Promise<CreatedKey> {
     const request = {
       action: "openai: create key",
       method: "POST",
@@ -74,7 +75,7 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
     return toCreated(label, await admin(`${accountUrl(account)}/api_keys`, request));
   }
 
-  async function createWithAccount(label: string, signal: AbortSignal): Promise<CreatedKey> {
+  async function createWithAccount(label: string, lifetime: Lifetime, signal: AbortSignal): Promise<CreatedKey> {
     const request = {
       action: "openai: create service account",
       method: "POST",
@@ -97,7 +98,11 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
     } catch (error) {
       if (!(error instanceof AdapterError)) throw error;
       // Whatever this call answered, the key is there: no code may say that nothing was created.
-      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, { cause: error, cure: error.hint });
+      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, {
+        cause: error,
+        cure: error.hint,
+        ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+      });
     }
   }
 
@@ -117,12 +122,13 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
       return [{ code: "noServiceAccount", message, cure: "correct serviceAccount, or set accounts: per-key" }];
     },
 
-    /** `like` has nothing to say here: the vendor does not show what a key may, so the settings alone decide. */
-    create({ label }, signal) {
+    /** Of `like` the vendor shows how long it lives, and not what it may: of that the settings alone decide. */
+    create({ label, like }, signal) {
+      const lifetime = lifetimeFor(settings.expiresIn, like);
       const { accounts, serviceAccount } = settings;
       return accounts === "shared" && serviceAccount !== undefined
-        ? createShared(serviceAccount, label, signal)
-        : createWithAccount(label, signal);
+        ? createShared(serviceAccount, label, lifetime, signal)
+        : createWithAccount(label, lifetime, signal);
     },
 
     async list(signal) {

@@ -1,4 +1,4 @@
-import { hasCode } from "../src/contract/errors.ts";
+import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import { fits } from "../src/contract/hint.ts";
 import { readAll } from "../src/contract/listing.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
@@ -64,8 +64,8 @@ function connectOpenRouter(settings: Settings, world: World): Provider & Require
 
   return {
     async create({ label, like }, signal) {
-      const from = like === undefined ? undefined : await rowOf(like, signal);
-      const guardrails = from === undefined ? [] : await guardrailsOf(admin, from.hash, signal);
+      const from = like === undefined ? undefined : await beforeCreate(() => rowOf(like, signal));
+      const guardrails = from === undefined ? [] : await beforeCreate(() => guardrailsOf(admin, from.hash, signal));
       const body = { name: label, ...rightsOf(settings, from, world.clock.now()) };
       const request = { action: "openrouter: create key", method: "POST", body, reply: createdKey, signal } as const;
       const made = await admin("/keys", request);
@@ -115,6 +115,21 @@ function connectOpenRouter(settings: Settings, world: World): Provider & Require
       }
     },
   };
+}
+
+/** A look before the create call leaves: whatever stands in its way, no key was made. */
+async function beforeCreate<T>(look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!(error instanceof AdapterError) || error.answered) throw error;
+    const { cause, hint: cure, message, retryAfterMs } = error;
+    throw new AdapterError("inconclusive", `${message}; no key was made`, {
+      cause,
+      cure,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
+  }
 }
 
 /** What a new key may do: what the settings say, else what the key may that it replaces. What is left out has no bound. */

@@ -64,6 +64,7 @@ function connect(config: Settings, at: Place, credential: string, world: World):
         if (!expected) throw fail("foreign", `promote version ${version}: found another value than ${over ?? "none"}`);
         const text = document.set(current?.text, wanted.reveal());
         const merged = text !== target.text;
+        if (merged) refuseForeignPending(labels);
         const id = merged ? await keep(label, text, signal) : target.id;
         await move("AWSCURRENT", current?.id, id, signal);
         await unpend(id, merged ? new Map([["AWSPENDING", id]]) : labels, signal);

@@ -6,12 +6,12 @@ type Refusal = NonNullable<HttpRequest<unknown>["refusal"]>;
 /** `type` and `error_code` are stable; the wording of a message is not, so nothing hangs on it. */
 const errorBody = z.looseObject({
   type: z.literal("error"),
-  error: z.looseObject({ type: z.string(), details: z.looseObject({ error_code: z.string().optional() }).nullish() }),
+  error: z.looseObject({ type: z.string(), details: z.looseObject({ error_code: z.string().nullish() }).nullish() }),
 });
 
 function read(body: unknown): { readonly type?: string; readonly code?: string | undefined } {
   const error = errorBody.safeParse(body).data?.error;
-  return error === undefined ? {} : { type: error.type, code: error.details?.error_code };
+  return error === undefined ? {} : { type: error.type, code: error.details?.error_code ?? undefined };
 }
 
 const FULL = ["org_api_key_limit_exceeded", "workspace_api_key_limit_exceeded"];

@@ -16,7 +16,7 @@ export const keyRow = z.looseObject({
   partial_key_hint: z.string().nullish(),
   status: z.string(),
   workspace_id: z.string().nullish(),
-  scope: z.looseObject({ workspace_id: z.string().optional() }).nullish(),
+  scope: z.looseObject({ workspace_id: z.string().nullish() }).nullish(),
 });
 export const keyPage = z.looseObject({ data: z.array(keyRow), has_more: z.boolean(), last_id: z.string().nullish() });
 export const workspaceRow = z.looseObject({ id: z.string(), archived_at: z.string().nullish() });

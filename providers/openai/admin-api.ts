@@ -13,7 +13,7 @@ interface Access {
 
 interface Page<Row> {
   readonly data: readonly Row[];
-  readonly has_more: boolean;
+  readonly has_more?: boolean | null | undefined;
   readonly last_id?: string | null | undefined;
 }
 
@@ -42,8 +42,9 @@ export function adminApi({ adminKey, organization }: Access, world: World) {
         const asked = new URLSearchParams({ limit: "100", ...query, ...(after !== undefined && { after }) });
         const page = await call(`${url}?${asked}`, { action: "openai: list keys", method: "GET", reply, signal });
         for (const row of page.data) found.set(row.id, row);
-        if (!page.has_more) return [...found.values()];
-        const last = page.last_id ?? undefined;
+        if (page.has_more !== true) return [...found.values()];
+        // Admin keys are paged by the id of the last row, whether or not it is named once more.
+        const last = page.last_id ?? page.data.at(-1)?.id;
         if (last === undefined || last === after) throw new AdapterError("malformed", "openai: list keys: a page that leads nowhere");
         after = last;
       }

@@ -18,12 +18,17 @@ export const keyRow = z.looseObject({
   owner: z.looseObject({ service_account: z.looseObject({ id: z.string(), name: z.string() }).nullish() }),
   owner_project_access: z.string().optional(),
 });
-export const keyPage = z.looseObject({ data: z.array(keyRow), has_more: z.boolean(), last_id: z.string().nullish() });
+export const keyPage = z.looseObject({ data: z.array(keyRow), has_more: z.boolean().nullish(), last_id: z.string().nullish() });
 export const createdKey = z.looseObject({ id: z.string(), value: z.string().min(1), created_at: seconds, expires_at: maybeSeconds });
 export const createdAccount = z.looseObject({ api_key: createdKey });
 export const identified = z.looseObject({ id: z.string() });
 export const deleted = z.looseObject({ deleted: z.literal(true) });
 export type KeyRow = z.output<typeof keyRow>;
+
+/** The part of a create call that says when the key ends; without it the vendor sets none. */
+export interface Lifetime {
+  readonly expires_in_seconds?: number;
+}
 
 /** A row of the admin keys, which carry their label themselves and belong to a user. */
 const adminKeyRow = keyRow.omit({ owner: true, owner_project_access: true });
@@ -47,9 +52,17 @@ export function toAdminKey(row: AdminKeyRow, now: number): VendorKey {
     createdAt,
     enabled: !(expiresAt instanceof Date && expiresAt.getTime() <= now),
     hint: row.redacted_value,
-    lastUsedAt: lastUsedAt ?? null,
+    // A row without the field tells nothing; `null` is one that was never used.
+    ...(lastUsedAt !== undefined && { lastUsedAt }),
     ...(expiresAt instanceof Date && { expiresAt }),
   };
+}
+
+/** How long a new key lives: what the setting says, in milliseconds, else as long as the key that it is to be like. */
+export function lifetimeFor(expiresIn: number | undefined, like: VendorKey | undefined): Lifetime {
+  const ofOld = like?.expiresAt && like.expiresAt.getTime() - like.createdAt.getTime();
+  const lifetimeMs = expiresIn ?? ofOld;
+  return lifetimeMs === undefined ? {} : { expires_in_seconds: Math.floor(lifetimeMs / 1000) };
 }
 
 /** The one row that this secret can be of, as far as the vendor shows. */

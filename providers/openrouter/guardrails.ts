@@ -37,7 +37,11 @@ export async function bindTo(admin: Admin, guardrails: readonly string[], hash: 
     } catch (error) {
       if (!(error instanceof AdapterError)) throw error;
       // Whatever this call answered, the key is there: no code may say that nothing was created.
-      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, { cause: error, cure: error.hint });
+      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, {
+        cause: error,
+        cure: error.hint,
+        ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+      });
     }
   }
 }

@@ -107,6 +107,7 @@ const CODE_OF_STATUS: Readonly<Record<number, AdapterCode>> = {
   401: "unauthorized",
   403: "forbidden",
   404: "notFound",
+  408: "timeout",
   429: "rateLimited",
 };
 

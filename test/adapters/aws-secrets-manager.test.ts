@@ -61,6 +61,34 @@ async function adopted(): Promise<void> {
   await store().stage("v1", one, signal);
 }
 
+test("a JSON secret with a field twice is refused before anything is made: the first would be edited, and the last is read", async () => {
+  for (const text of ['{"k":"sk-canary-old","k":"sk-canary-one"}', '{"a":{"k":"sk-canary-old"},"a":{"k":"sk-canary-one"}}']) {
+    name = `prod/${randomUUID()}`;
+    await make(text);
+    const twice = store(text.includes('"a"') ? "/a/k" : "/k");
+    await expect(twice.preflight(signal)).rejects.toMatchObject({ code: "misconfigured", message: expect.stringContaining("twice") });
+    await expect(twice.stage("v1", two, signal)).rejects.toMatchObject({ code: "misconfigured" });
+    expect(await current()).toBe(text);
+  }
+});
+
+test("a merged value is not written over somebody else's AWSPENDING", async () => {
+  await make('{"k":"sk-canary-one"}');
+  await store("/k").stage("v1", one, signal);
+  await store("/k").stage("v2", two, signal);
+  const theirs = randomUUID();
+  await direct.putSecretValue({
+    SecretId: name,
+    SecretString: '{"k":"theirs"}',
+    ClientRequestToken: theirs,
+    VersionStages: ["AWSPENDING"],
+  });
+  await direct.putSecretValue({ SecretId: name, SecretString: '{"k":"sk-canary-one","more":"1"}', VersionStages: ["AWSCURRENT"] });
+  await expect(store("/k").promote("v2", "v1", signal)).rejects.toMatchObject({ code: "misconfigured" });
+  const { VersionIdsToStages = {} } = await direct.describeSecret({ SecretId: name });
+  expect(VersionIdsToStages[theirs]).toEqual(["AWSPENDING"]);
+});
+
 describe("what other tools see", () => {
   test("AWSPENDING stands beside our label while a version is staged, and is gone after the promotion", async () => {
     await make(one.reveal());

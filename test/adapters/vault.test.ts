@@ -59,6 +59,15 @@ async function rotate(store = connect()): Promise<void> {
   await store.promote("v2", "v1", signal);
 }
 
+it("refuses a mount that deletes what it keeps by itself: a rotation would lose its keys", async () => {
+  await connect().preflight(signal);
+  await bao.call("POST", `${mount}/config`, { delete_version_after: "1h" });
+  await expect(connect().preflight(signal)).rejects.toMatchObject({
+    code: "misconfigured",
+    hint: expect.stringContaining("delete_version_after"),
+  });
+});
+
 describe("the document", () => {
   it("keeps the other fields as they were", async () => {
     const others = { n: 1.5, big: 2 ** 60, deep: { list: [1, null, "1.0", { a: false }] }, "": "", __proto__x: "y" };

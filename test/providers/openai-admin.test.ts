@@ -58,6 +58,15 @@ describe("how long a new key lives", () => {
   });
 });
 
+it("reads all pages where the vendor names no last id, and says nothing of more on the last page", async () => {
+  const row = (id: string) => ({ id, name: id, redacted_value: "sk-admin-*1", created_at: 1 });
+  for (const body of [{ data: [row("key_a"), row("key_b")], has_more: true }, { data: [row("key_c")] }])
+    fake.faults.add({ method: "GET", path: "/admin_api_keys", times: 1, fault: { do: "reply", status: 200, body } });
+  const keys = await connect().list(signal);
+  expect(keys.map(({ id }) => id)).toEqual(["key_a", "key_b", "key_c"]);
+  expect(keys[0], "a row that says nothing of its last use").not.toHaveProperty("lastUsedAt");
+});
+
 describe("a restricted key", () => {
   it("comes from a person, and says why and how", () => {
     const settings = openaiAdmin.settings.parse({ adminKey: { store: "a" }, scopes: "restricted" });

@@ -76,6 +76,25 @@ describe("create", () => {
     expect(fake.vendor.key(key.id)).toMatchObject({ account: { name: "rotated-a-1" }, name: "Secret Key", createdBy: fake.admin.id });
   });
 
+  it.each(["per-key", "shared"])(
+    "gives a key (%s) as long to live as the one that it replaces, unless the settings say otherwise",
+    async (accounts) => {
+      const HOURS_MS = 7_200_000;
+      const like = { id: "key_1", label: "", createdAt: new Date(0), expiresAt: new Date(HOURS_MS), enabled: true };
+      const more = accounts === "shared" ? { accounts, serviceAccount: fake.account.id } : {};
+      const livesMs = async (settings: object, of?: typeof like) => {
+        const { createdAt, expiresAt } = await connect({ ...more, ...settings }).create(
+          { label: "rotated-a-1", ...(of && { like: of }) },
+          signal,
+        );
+        return expiresAt && expiresAt.getTime() - createdAt.getTime();
+      };
+      expect(await livesMs({}, like)).toBe(HOURS_MS);
+      expect(await livesMs({ expiresIn: "1h" }, like)).toBe(HOURS_MS / 2);
+      expect(await livesMs({})).toBeUndefined();
+    },
+  );
+
   it("narrows the key of a new account, and gives it an expiry", async () => {
     const provider = connect({ scopes: ["api.all.read"], expiresIn: "2h" });
     const key = await provider.create({ label: "rotated-a-2" }, signal);

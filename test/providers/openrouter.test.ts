@@ -106,6 +106,17 @@ describe("create", () => {
     expect(fake.vendor.everyKey().filter(({ name }) => name === "rotated-unbound")).toHaveLength(1);
   });
 
+  it.each(["/keys/", "/assignments/keys"])(
+    "says that nothing was made when a look before (%s) fails: no create call has left",
+    async (path) => {
+      const like = await listed(fake.vendor.addKey("old"));
+      fake.faults.add({ method: "GET", path, fault: { do: "reply", status: 502 } });
+      const before = fake.vendor.everyKey().length;
+      await expect(provider.create({ label: "rotated-early", like }, signal)).rejects.toMatchObject({ answered: true, retry: true });
+      expect(fake.vendor.everyKey()).toHaveLength(before);
+    },
+  );
+
   it("makes nothing when the key to be like is gone", async () => {
     const like = { id: "gone", label: "", createdAt: new Date(), enabled: true };
     await expect(provider.create({ label: "rotated-c", like }, signal)).rejects.toMatchObject({ code: "notFound", answered: true });

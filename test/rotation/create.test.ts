@@ -27,6 +27,8 @@ interface Outside {
   readonly ownSecret?: boolean;
   readonly recovers?: boolean;
   readonly stageFails?: AdapterError;
+  /** How many calls of the store fail so; all of them where it is left out. */
+  readonly stageFailures?: number;
   readonly createFails?: AdapterError;
   readonly listed?: readonly VendorKey[];
   readonly intents?: readonly Intent[];
@@ -70,7 +72,8 @@ function about(outside: Outside) {
       },
       async stage(version, secret) {
         calls.push(`stage ${version}`);
-        if (outside.stageFails !== undefined) throw outside.stageFails;
+        const failures = calls.filter((call) => call.startsWith("stage")).length;
+        if (outside.stageFails !== undefined && failures <= (outside.stageFailures ?? Number.POSITIVE_INFINITY)) throw outside.stageFails;
         kept.set(version, secret);
       },
     },
@@ -108,6 +111,24 @@ describe("a vendor that takes our secret", () => {
       closeIntents: [LABEL],
     });
     expect(calls).toEqual([]);
+  });
+});
+
+describe("a vendor that makes the secret", () => {
+  const away = new AdapterError("unavailable", "store: keep: made to fail");
+
+  test("a store that is away for a moment does not cost the key that was just made", async () => {
+    const { context, calls, kept } = about({ stageFails: away, stageFailures: 2 });
+    expect(await create(context)).toMatchObject({ go: "next", newKey: { vendorId: "key_9" } });
+    expect(calls).toEqual(["announce create", "create", `stage ${LABEL}`, `stage ${LABEL}`, `stage ${LABEL}`]);
+    expect(kept.get(LABEL)?.reveal()).toBe(THEIRS);
+  });
+
+  test("one that stays away, or refuses, leaves the call open: the key is found by its label, and made dead", async () => {
+    await expect(create(about({ stageFails: away }).context)).rejects.toMatchObject({ code: "unavailable" });
+    const { context, calls } = about({ stageFails: new AdapterError("denied", "store: keep: made to fail") });
+    await expect(create(context)).rejects.toMatchObject({ code: "denied" });
+    expect(calls).toEqual(["announce create", "create", `stage ${LABEL}`]);
   });
 });
 

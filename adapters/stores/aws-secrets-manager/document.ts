@@ -52,7 +52,10 @@ export function jsonDocument(pointer: string, where: string): Document {
     get,
     set(text = "{}", value) {
       get(text);
-      return applyEdits(text, modify(text, [...path], value, {}));
+      const after = applyEdits(text, modify(text, [...path], value, {}));
+      // Of two fields of one name the first is edited, and the last is read.
+      if (get(after) !== (value || undefined)) throw refuse("misconfigured", `an object on the way to ${pointer} has a field twice`);
+      return after;
     },
     empty: "{}",
   };

@@ -21,8 +21,11 @@ export interface Asking {
 /** The documents below one mount of a KV engine, version 2. */
 export interface Documents {
   read(path: string, asking: Asking): Promise<VaultDocument>;
-  /** Throws `inconclusive`, and writes nothing, when the newest version is not `over`. */
-  write(path: string, fields: VaultDocument["fields"], over: number, asking: Asking): Promise<void>;
+  /**
+   * Throws `inconclusive`, and writes nothing, when the newest version is not `over`. Tells when the engine will delete
+   * what was written, where it will.
+   */
+  write(path: string, fields: VaultDocument["fields"], over: number, asking: Asking): Promise<string | undefined>;
   /** Removes a document with all its versions. Resolves when it is already gone. */
   remove(path: string, asking: Asking): Promise<void>;
   /** The note that people see under `name` beside the document. */
@@ -35,7 +38,7 @@ const version = z.number().int().positive();
 const versioned = z.looseObject({
   data: z.looseObject({ data: z.record(z.string(), z.unknown()).nullable(), metadata: z.looseObject({ version }) }),
 });
-const written = z.looseObject({ data: z.looseObject({ version }) });
+const written = z.looseObject({ data: z.looseObject({ version, deletion_time: z.string().nullish() }) });
 const notes = z.looseObject({ data: z.looseObject({ custom_metadata: z.record(z.string(), z.string()).nullish() }) });
 
 export function openDocuments(mount: string, session: Session, call: CallVault): Documents {
@@ -58,7 +61,7 @@ export function openDocuments(mount: string, session: Session, call: CallVault):
 
     async write(path, fields, over, asking) {
       const reply = await ask("POST", data(path), asking, { data: fields, options: { cas: over } });
-      shaped(written, asking.action, reply);
+      return shaped(written, asking.action, reply).data.deletion_time || undefined;
     },
 
     async remove(path, asking) {

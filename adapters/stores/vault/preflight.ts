@@ -8,6 +8,9 @@ const NO_VERSION = 2 ** 31 - 1;
 const NO_NOTE = "x".repeat(1024);
 
 /** Tries that show a right without using it. Each throws what a write would throw. */
+/** A rotation would lose the keys that it keeps, and in the end the one that serves. */
+const FOR_EVER = { cure: "take delete_version_after off this mount, or use a mount without it" };
+
 export const tryRights = {
   async document(documents: Documents, path: string, name: string, asking: Asking): Promise<void> {
     // First, because an engine of version 1 knows no PATCH, and would take the write below as any other.
@@ -24,14 +27,16 @@ export const tryRights = {
   async keep(documents: Documents, probe: string, asking: Asking): Promise<void> {
     const { version } = await documents.read(probe, asking);
     try {
-      await documents.write(probe, { probe: "rotated" }, version, asking);
+      const endsAt = await documents.write(probe, { probe: "rotated" }, version, asking);
+      if (endsAt !== undefined)
+        throw new AdapterError("misconfigured", `${asking.action}: the engine deletes what it keeps by itself`, FOR_EVER);
     } finally {
       await documents.remove(probe, asking);
     }
   },
 } as const;
 
-async function mustBeRefused(work: Promise<void>, { action }: Asking, ...codes: readonly AdapterCode[]): Promise<void> {
+async function mustBeRefused(work: Promise<unknown>, { action }: Asking, ...codes: readonly AdapterCode[]): Promise<void> {
   try {
     await work;
   } catch (error) {

@@ -4,6 +4,7 @@ import type { EventDraft } from "../../state/events.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { gapSince, RELOAD_REVOKES, seenServing } from "../in-place.ts";
 import { awaitOpenCalls, is, mirrorsHold, secretOf, storeHolds } from "../observe.ts";
+import { waitBefore } from "../retry.ts";
 import { retreat } from "../way-back.ts";
 
 /** Makes the target the current value of the store and of every mirror, over whatever version of ours, or nothing, is there. */
@@ -36,7 +37,7 @@ export async function promote(context: StepContext): Promise<Answer> {
   if (is(seen, target)) return copyToMirrors(context, target, seen.secret);
   return {
     go: "again",
-    at: context.clock.now(),
+    at: later(context),
     problem: { code: "notHeld", text: "the store does not show the value that was just written", hint: "somebody else writes there, too" },
   };
 }
@@ -58,7 +59,7 @@ async function copyToMirrors(context: StepContext, target: Key, secret: Secret):
   if (behind === undefined) return promoted(context, target, events);
   return {
     go: "again",
-    at: context.clock.now(),
+    at: later(context),
     problem: {
       code: "notHeld",
       text: `mirror ${behind.plug.name} does not show the value that was just written`,
@@ -66,6 +67,9 @@ async function copyToMirrors(context: StepContext, target: Key, secret: Secret):
     },
   };
 }
+
+/** What was written shows late, or somebody writes as often: each further try is a write, too. */
+const later = ({ clock, rotation, timing }: StepContext): number => clock.now() + waitBefore(rotation.attempts, timing, undefined);
 
 function foreignMirror(context: StepContext, name: string): Answer {
   const text = `mirror ${name} holds a value that is not ours`;

@@ -11,6 +11,8 @@ import { retreat } from "../way-back.ts";
 
 /** Create calls that one rotation may make before a person must look. */
 const MOST_INTENTS = 3;
+/** How often a store is asked again to keep the secret of a key that was just made. */
+const MOST_STAGES = 4;
 
 /** Makes the target by a call of the vendor: one journalled intent, one call, and the secret staged at once. */
 export async function makeKey(context: StepContext): Promise<Answer> {
@@ -58,7 +60,7 @@ export async function makeKeyLike(context: StepContext, { keys: listed, listedAt
   } catch (error) {
     return notMade(context, label, error);
   }
-  if (secret === undefined) await context.call((signal) => context.store.stage(label, made.secret, signal));
+  if (secret === undefined) await stageMade(context, label, made.secret);
   return {
     go: "next",
     newKey: { ...ledgerKey(context, made, label), fingerprint: context.fingerprint(made.secret), stage: "pending", asTarget: true },
@@ -85,6 +87,18 @@ async function makeRoom(context: StepContext): Promise<Answer> {
   const problem = { code: "noPlace", text, hint };
   if (context.debts.some((key) => key.revokedAt === null)) return retreat(context, "impossible", problem);
   return { go: "again", at: context.clock.now() + waitBefore(context.rotation.attempts, context.timing, undefined), problem };
+}
+
+/** Keeps the only copy of a secret. A store that is away for a moment is no reason to lose it: it is asked again as the table says. */
+async function stageMade({ call, clock, signal, store, timing }: StepContext, label: string, secret: Secret): Promise<void> {
+  for (let failures = 0; ; failures += 1) {
+    try {
+      return await call((within) => store.stage(label, secret, within));
+    } catch (error) {
+      if (!(error instanceof AdapterError) || !error.retry || failures === MOST_STAGES) throw error;
+      await clock.sleep(waitBefore(failures, timing, error), signal);
+    }
+  }
 }
 
 /** What the step answers when the secret cannot be kept: the create call has not left and never will. */
