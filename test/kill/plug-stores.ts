@@ -71,7 +71,7 @@ async function awsStore(): Promise<PlugStore> {
   const aws = await startAwsStrict((await secrets).url);
   const env = { AWS_ACCESS_KEY_ID: "AKIACANARY", AWS_SECRET_ACCESS_KEY: "canary-of-aws" };
   const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
-  const direct = new SecretsManager({ region: "eu-central-1", endpoint: aws.url, maxAttempts: 1, credentials });
+  const direct = new SecretsManager({ region: "eu-central-1", endpoint: aws.url, maxAttempts: 5, credentials });
   const path = `kill/${randomUUID()}`;
   return {
     settings: { type: "aws-secrets-manager", region: "eu-central-1", endpoint: aws.url },
