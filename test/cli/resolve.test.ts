@@ -51,7 +51,7 @@ describe("rotatectl resolve", () => {
     await using bench = await openBench();
     bench.piped = '{"protocolVersion":2,"ids":["main"]}';
     const ran = await bench.run(["--socket", server.path, "resolve"]);
-    expect(ran).toMatchObject({ code: 1, stdout: "" });
+    expect(ran).toMatchObject({ code: 2, stdout: "" });
     expect(ran.stderr).toContain("version 1 of the protocol");
   });
 
