@@ -1,17 +1,21 @@
 import { defineConfig } from "vitest/config";
 import { CountReporter } from "./test/tools/count-reporter.ts";
 
+/** Tests that fill two cores by themselves, or boot a system: one file after the other, so that none is starved. */
+const ALONE = [
+  "test/kill/**/*.test.ts",
+  "test/systemd/**/*.test.ts",
+  "test/end-to-end/{openclaw,own-store,shared-document,vault}.test.ts",
+  "test/adapters/openclaw-real.test.ts",
+];
 /** Tests of whole programs, which wait more than they compute: two files at a time. */
 const REAL = [
   "test/end-to-end/**/*.test.ts",
   "test/contract/consumer.test.ts",
   "test/contract/mirror-real.test.ts",
-  "test/adapters/openclaw-real.test.ts",
   "test/demo.test.ts",
   "test/rotation/admin-credentials.test.ts",
 ];
-/** Tests that fill two cores by themselves, or boot a system: one file after the other, so that none is starved. */
-const KILL = ["test/kill/**/*.test.ts", "test/systemd/**/*.test.ts"];
 const PEERS = "**/node_modules/**";
 /** Run with `npm run test:peers`. */
 const COMPARED = "test/compared/**";
@@ -29,9 +33,9 @@ export default defineConfig({
     maxConcurrency: 5,
     reporters: ["default", new CountReporter()],
     projects: [
-      project(0, "quick", 3, { include: ["test/**/*.test.ts"], exclude: [PEERS, COMPARED, ...REAL, ...KILL] }),
-      project(1, "real", 2, { include: REAL, exclude: [PEERS] }),
-      project(2, "kill", 1, { include: KILL, exclude: [PEERS] }),
+      project(0, "quick", 3, { include: ["test/**/*.test.ts"], exclude: [PEERS, COMPARED, ...REAL, ...ALONE] }),
+      project(1, "real", 2, { include: REAL, exclude: [PEERS, ...ALONE] }),
+      project(2, "alone", 1, { include: ALONE, exclude: [PEERS] }),
     ],
   },
 });

@@ -16,7 +16,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 2, pauseMs: 200 });
+  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 2, pauseMs: 500 });
 
   test("one key goes through all five steps, and no request fails", async () => {
     const users = load();
@@ -54,7 +54,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     const users = load();
     const key = crypto.randomUUID();
     const id = await real.rotate({ key });
-    for (const until = Date.now() + 120_000; ; await sleep(5)) {
+    for (const until = Date.now() + 200_000; ; await sleep(5)) {
       const { open } = await real.host.show("main");
       if (open?.step === "promote") break;
       if (open === null || Date.now() > until) throw new Error(`never at promote\n${real.host.tail()}`);
