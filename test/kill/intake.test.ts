@@ -102,6 +102,9 @@ class Killed {
       if (Date.now() > limit) throw new Error(`never drawn: ${JSON.stringify(shown?.open)}\n${this.inner.host.tail()}`);
     }
     this.disarm();
+    // Of a commit that was under way at that moment it dies a moment later.
+    await sleep(200);
+    if (!this.inner.host.alive) await this.#restart();
   }
 
   async ended(): Promise<void> {

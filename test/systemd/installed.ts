@@ -8,6 +8,9 @@ import { ROOT } from "../support/host.ts";
 
 const run = promisify(execFile);
 
+/** This checkout, inside of a box: what is not installed. */
+export const SOURCES = "/srv/rotated";
+
 /** This package as a tarball in a directory of its own. Needs a build. */
 export async function packPackage(): Promise<{ directory: string; remove(): Promise<void> }> {
   if (!existsSync(join(ROOT, "dist/rotated.js"))) throw new Error("nothing is built: npm run build");
@@ -28,6 +31,10 @@ export async function unpackPackage(): Promise<{ binds: Readonly<Record<string, 
   await mkdir(join(directory, "prefix/bin"));
   await run("tar", ["-xzf", join(directory, tarball), "--strip-components=1", "-C", join(directory, "prefix", inside)]);
   await symlink(`../${inside}/bin/rotatectl`, join(directory, "prefix/bin/rotatectl"));
-  const binds = { [join(directory, "prefix")]: "/opt/rotated", [join(ROOT, "node_modules")]: `/opt/rotated/${inside}/node_modules` };
+  const binds = {
+    [join(directory, "prefix")]: "/opt/rotated",
+    [join(ROOT, "node_modules")]: `/opt/rotated/${inside}/node_modules`,
+    [ROOT]: SOURCES,
+  };
   return { binds, remove };
 }

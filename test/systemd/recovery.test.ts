@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type FakeOpenAi, type Seen, startFakeOpenAi } from "../fakes/openai.ts";
 import { QUICK_TIMING } from "../support/host.ts";
 import { Box, describeInBox } from "./box.ts";
-import { unpackPackage } from "./installed.ts";
+import { SOURCES, unpackPackage } from "./installed.ts";
 import { clientOf, configFor, dropIn, ended, eventually, type Place, rotate, setUpService, startApp } from "./service.ts";
 
 /** How long a call to a vendor, and one to a consumer, may take. */
@@ -105,8 +105,8 @@ describeInBox("rotated.service is taken down", () => {
    */
   async function wedge(...preloads: readonly string[]): Promise<{ id: number; restarted: boolean; aliveMs: number }> {
     const options = preloads.map((name) => `--import=/opt/app/${name}`).join(" ");
-    const notify = "/opt/rotated/lib/node_modules/rotated/dist/src/notify.js";
-    await dropIn(box, "wedge", `[Service]\nEnvironment="NODE_OPTIONS=${options}" WEDGE=${MARKER} NOTIFY_MODULE=${notify}\n`);
+    const where = `NOTIFY_MODULE=${SOURCES}/src/notify.ts INSTALLED=/opt/rotated/lib/node_modules/rotated`;
+    await dropIn(box, "wedge", `[Service]\nEnvironment="NODE_OPTIONS=${options}" WEDGE=${MARKER} ${where}\n`);
     await box.must("systemctl", "restart", "rotated");
     await box.write(MARKER, "", { uid: place.uid });
     const pid = await mainPid();

@@ -4,14 +4,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
 import { ROOT } from "../support/host.ts";
 import { Box, describeInBox } from "./box.ts";
-import { unpackPackage } from "./installed.ts";
+import { SOURCES, unpackPackage } from "./installed.ts";
 import { manualBlock } from "./manual.ts";
 import { clientOf, configFor, dropIn, ended, NODE, type Place, rotate, setUpService } from "./service.ts";
 
 const STAND_IN = "/opt/app/stand-in-consumer.ts";
 const ENV_FILE = "/srv/app/app.env";
-/** This checkout, inside of the box. */
-const SOURCES = "/srv/rotated";
 
 /** A service that has its key in its environment, and one that rotated has no business with. */
 const app = (vendor: string) => `[Unit]
@@ -34,7 +32,7 @@ const body = () => {
 
   beforeAll(async () => {
     [unpacked, fake] = await Promise.all([unpackPackage(), startFakeOpenAi()]);
-    box = await Box.start({ ...unpacked.binds, [ROOT]: SOURCES });
+    box = await Box.start(unpacked.binds);
     place = await setUpService(box, fake);
     await box.must("sh", "-euc", manualBlock("Programs that are units"));
     await dropIn(box, "local", "[Service]\nReadWritePaths=/srv/app\n");
