@@ -7,10 +7,10 @@ const NO_VERSION = 2 ** 31 - 1;
 /** Longer than any note may be, so that it is refused after the look at our rights. */
 const NO_NOTE = "x".repeat(1024);
 
-/** Tries that show a right without using it. Each throws what a write would throw. */
 /** A rotation would lose the keys that it keeps, and in the end the one that serves. */
 const FOR_EVER = { cure: "take delete_version_after off this mount, or use a mount without it" };
 
+/** Tries that show a right without using it. Each throws what a write would throw. */
 export const tryRights = {
   async document(documents: Documents, path: string, name: string, asking: Asking): Promise<void> {
     // First, because an engine of version 1 knows no PATCH, and would take the write below as any other.
