@@ -43,6 +43,8 @@ function connectAppRole(settings: Settings, world: World): Provider {
   }
 
   return {
+    keepSession: role.keepSession,
+
     async preflight(signal) {
       const does = "look at the role";
       const reply = await unlessGone(role.ask({ does, method: "GET", path: role.role, signal }));

@@ -13,10 +13,10 @@ import { startResolveServer } from "./resolve/resolve-server.ts";
 import { resolving } from "./resolve/resolving.ts";
 import { createEngine } from "./rotation/engine.ts";
 import { randomName } from "./rotation/labels.ts";
-import type { Plugs } from "./rotation/parts.ts";
 import { createShelf } from "./rotation/supply/shelf.ts";
 import { createScheduler } from "./scheduler.ts";
 import { startServer } from "./server.ts";
+import { createSessionKeeper } from "./sessions.ts";
 import { openDatabase } from "./state/database.ts";
 import { openStateDirectory } from "./state/directory.ts";
 import { openLedger } from "./state/ledger.ts";
@@ -49,7 +49,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const installation = ledger.installation(() => randomName(6, randomBytes));
 
   const calls = watchCalls(clock, (call) => log.debug(call, "call"));
-  const connect = (): Plugs => {
+  const connect = (): ConnectedPlugs => {
     const network = openNetwork(config.network, { log: (fields, message) => log.debug(fields, message) });
     const connected: ConnectedPlugs = connectPlugs(
       config,
@@ -82,6 +82,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
     },
   });
   const scheduler = createScheduler({ ledger, engine, clock, config: () => config, log });
+  const keeper = createSessionKeeper({ clock, config: () => config, sessions: () => plugs.sessions(), log });
   const parts: DaemonParts = {
     ...engineParts,
     atRest: () => {},
@@ -113,6 +114,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
 
   for (const warning of config.warnings) log.warn({ warning }, "configuration");
   scheduler.refresh();
+  keeper.refresh();
   for (const name of Object.keys(config.credentials)) shelf.tidy(name);
   notify.ready(status());
   log.info(
@@ -151,13 +153,14 @@ export async function startDaemon(first: { config: Config; configPath: string; l
       }
       configLoadedAt = clock.now();
       scheduler.refresh();
+      keeper.refresh();
       await Promise.all(ledger.rotations.allOpen().map(lookAgain));
     },
     status,
     async stop() {
       clearInterval(watchdog);
       scheduler.stop();
-      await Promise.all([server.close(), door.close(), engine.stop(), shelf.stop()]);
+      await Promise.all([server.close(), door.close(), engine.stop(), shelf.stop(), keeper.stop()]);
       db.close();
     },
   };

@@ -2,6 +2,7 @@ import { type AccountLimit, accountOf, openLimit, respectLimit } from "./account
 import type { Config, CredentialConfig, StoreConfig, StorePlace } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
 import type { Secret } from "./contract/secret.ts";
+import type { KeepSession } from "./contract/session.ts";
 import type { StoreContext } from "./contract/store.ts";
 import type { Through, ThroughConsumer } from "./contract/through.ts";
 import type { World } from "./contract/world.ts";
@@ -16,6 +17,15 @@ import type { Plugs } from "./rotation/parts.ts";
 export interface ConnectedPlugs extends Plugs {
   /** What `{ store: NAME }` means: the current value of a credential, read from its primary store at each call. */
   value(credential: string): Promise<Secret>;
+  /** One for each store and provider whose login would run out while no rotation calls it. */
+  sessions(): readonly PlugSession[];
+}
+
+/** A login of ours, and whose it is. */
+export interface PlugSession {
+  readonly user: User;
+  /** Looks the plug up at each call: it may have been connected anew. */
+  readonly keep: KeepSession;
 }
 
 /** Throws `AdapterError` `misconfigured` for a name that the configuration no longer has. */
@@ -168,6 +178,20 @@ export function connectPlugs(config: Config, world: World, calls: Calls): Connec
       }
       noteGiven(name, secret);
       return secret;
+    },
+    sessions() {
+      const found = new Map<string, PlugSession>();
+      const note = (user: User, plug: () => { readonly keepSession?: KeepSession }) => {
+        if (found.has(userText(user)) || plug().keepSession === undefined) return;
+        found.set(userText(user), { user, keep: async (signal) => plug().keepSession?.(signal) });
+      };
+      for (const credential of Object.values(config.credentials)) {
+        const { provider, store, mirrors } = credential;
+        note({ kind: "provider", name: provider }, () => plugs.provider(provider).provider);
+        note({ kind: "store", name: store.use }, () => plugs.store(credential));
+        for (const place of mirrors) note({ kind: "store", name: place.use }, () => mirror(credential, place).mirror);
+      }
+      return [...found.values()];
     },
   };
   return plugs;

@@ -39,6 +39,8 @@ function connect(store: Settings, at: Place, { credential }: StoreContext, world
   }
 
   return {
+    keepSession: documents.keepSession,
+
     async preflight(signal) {
       await cell.preflight(signal);
       await tryRights.keep(documents, keep.probe, { action: `vault store: try the keep ${store.mount}/${store.keep}`, signal });
@@ -84,6 +86,7 @@ function connect(store: Settings, at: Place, { credential }: StoreContext, world
 function mirror(store: Settings, at: Place, { credential }: StoreContext, world: World): Mirror {
   const cell = openCell(store, at, credential, world);
   return {
+    keepSession: cell.documents.keepSession,
     preflight: cell.preflight,
     async read(signal) {
       return (await cell.load({ action: `vault store: read ${cell.here}`, signal })).current;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AdapterError, hasCode } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
+import type { KeepSession } from "../../src/contract/session.ts";
 import { inTurn } from "../../src/contract/turns.ts";
 import type { World } from "../../src/contract/world.ts";
 import { encodePath } from "./paths.ts";
@@ -15,13 +16,18 @@ export interface Session {
    * logged in with at once, and the token that was born of the one before is revoked.
    */
   use<T>(signal: AbortSignal, call: (token: Secret) => Promise<T>): Promise<T>;
+  /** Renews a token that was given to us, in time also while nobody calls. As a role we log in anew, and nothing is done. */
+  keep: KeepSession;
 }
+
+/** Near the end of all that a token can be renewed for, its renewals come closer and closer; not closer than this. */
+const SHORTEST_KEEP_MS = 1000;
 
 interface Token {
   readonly secret: Secret;
   readonly renewable: boolean;
-  /** When to renew it, in Unix milliseconds; `undefined` for one without an end. */
-  readonly renewAt: number | undefined;
+  /** When to renew it, in Unix milliseconds and monotonic, whichever comes first: one jumps, and the other stands still while the machine sleeps. */
+  readonly renewAt: { readonly wall: number; readonly monotonic: number } | undefined;
   /** What it was born of, for an AppRole. */
   readonly secretId?: Secret;
 }
@@ -51,11 +57,16 @@ export function openSession(who: string, { auth }: Pick<Server, "auth">, call: C
   /** Tokens of earlier secret-ids that are still to be revoked. */
   const outdated = new Set<Secret>();
 
-  const token = (secret: Secret, seconds: number, renewable: boolean): Token => ({
-    secret,
-    renewable,
-    renewAt: seconds > 0 ? world.clock.now() + (seconds * 1000 * 2) / 3 : undefined,
-  });
+  function token(secret: Secret, seconds: number, renewable: boolean): Token {
+    const ms = (seconds * 1000 * 2) / 3;
+    const renewAt = seconds > 0 ? { wall: world.clock.now() + ms, monotonic: world.clock.monotonic() + ms } : undefined;
+    return { secret, renewable, renewAt };
+  }
+
+  /** Not above 0 when it is due; `undefined` for one without an end. */
+  function leftMs({ renewAt }: Token): number | undefined {
+    return renewAt && Math.min(renewAt.wall - world.clock.now(), renewAt.monotonic - world.clock.monotonic());
+  }
 
   function fromLease(action: string, reply: unknown): Token {
     const { client_token, lease_duration, renewable } = shaped(lease, action, reply).auth;
@@ -133,7 +144,7 @@ export function openSession(who: string, { auth }: Pick<Server, "auth">, call: C
         const { secret } = current;
         current = await logIn(signal);
         outdated.add(secret);
-      } else if (current.renewAt !== undefined && world.clock.now() >= current.renewAt) {
+      } else if ((leftMs(current) ?? 1) <= 0) {
         current = current.renewable ? await renew(current, signal) : await logIn(signal);
       }
       if (outdated.size > 0) await revokeOutdated(signal);
@@ -150,6 +161,12 @@ export function openSession(who: string, { auth }: Pick<Server, "auth">, call: C
         if (!hasCode(error, "forbidden")) throw error;
       }
       return work((await acquire(signal, first)).secret);
+    },
+
+    async keep(signal) {
+      if ("appRole" in auth) return undefined;
+      const left = leftMs(await acquire(signal));
+      return left === undefined ? undefined : Math.max(left, SHORTEST_KEEP_MS);
     },
   };
 }

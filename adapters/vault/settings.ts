@@ -10,7 +10,9 @@ export function path() {
 
 const auth = z.union(
   [
-    z.strictObject({ token: secretRef().describe("a token; it is renewed, and read anew when it is refused") }),
+    z.strictObject({
+      token: secretRef().describe("a token; it is renewed in time, also while nothing rotates, and read anew when it is refused"),
+    }),
     z.strictObject({
       tokenFile: z
         .string()

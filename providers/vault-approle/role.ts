@@ -42,6 +42,7 @@ export function openRole(settings: Settings, world: World) {
   return {
     role,
     ask,
+    keepSession: session.keep,
     byAccessor,
 
     bySecret: (secret: Secret, signal: AbortSignal) => lookUp("secret-id", { secret_id: secret.reveal() }, signal),

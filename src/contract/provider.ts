@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Supply } from "../model.ts";
 import type { Finding } from "./finding.ts";
 import type { Secret } from "./secret.ts";
+import type { KeepSession } from "./session.ts";
 import type { Through, ThroughConsumer } from "./through.ts";
 import type { World } from "./world.ts";
 
@@ -93,6 +94,9 @@ export interface Provider {
    * made it under, if we did: where something outlives the key, such as a token, it is found by that, also after a lost reply.
    */
   revoke(keyId: string, signal: AbortSignal, label?: string): Promise<void>;
+
+  /** See {@link KeepSession}. */
+  readonly keepSession?: KeepSession;
 }
 
 /** What a file in `providers/` exports: the facts, the settings, the client. */

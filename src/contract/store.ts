@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Secret } from "./secret.ts";
+import type { KeepSession } from "./session.ts";
 import type { Through, ThroughConsumer } from "./through.ts";
 import type { World } from "./world.ts";
 
@@ -28,6 +29,9 @@ export interface Store {
 
   /** Drops `version` from the keep. Resolves when it is already gone; never touches the current value. */
   discard(version: string, signal: AbortSignal): Promise<void>;
+
+  /** See {@link KeepSession}. */
+  readonly keepSession?: KeepSession;
 }
 
 /**
@@ -45,6 +49,9 @@ export interface Mirror {
    * else there is a stranger's: throws `foreign` and changes nothing.
    */
   write(secret: Secret, over: Secret | undefined, signal: AbortSignal): Promise<void>;
+
+  /** See {@link KeepSession}. */
+  readonly keepSession?: KeepSession;
 }
 
 /** What a file in `adapters/stores/` exports. It can be a primary store, a mirror, or both. */

@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { vault } from "../../adapters/stores/vault.ts";
 import { Secret } from "../../src/contract/secret.ts";
@@ -47,7 +45,6 @@ async function newRole(): Promise<{ roleId: string; secretId: { credential: stri
   return { roleId, secretId: { credential: "secret-id" } };
 }
 
-const revoke = (token: string) => bao.call("POST", "auth/token/revoke", { token });
 const paths = () => world.paths().map((path) => path.replace(mount, "secret"));
 const lastToken = () => world.sent.at(-1)?.headers["x-vault-token"] ?? "";
 const document = async (path = PATH) => (await bao.call("GET", `${mount}/data/${path}`)).body.data;
@@ -133,73 +130,6 @@ describe("the document", () => {
 
   it("may not be in the keep", async () => {
     expect((await refusal(connect(ROOT, { place: { path: "rotated/prod" } }).preflight(signal))).code).toBe("misconfigured");
-  });
-});
-
-describe("logging in", () => {
-  it("is done once for all places of one store", async () => {
-    world.secrets["token"] = await newToken(bao);
-    const settings = vault.settings.parse({ url: bao.url, mount, auth: { token: { credential: "token" } } });
-    const place = vault.place.parse({ path: PATH, field: "apiKey" });
-    const stores = ["a", "b"].map((credential) => vault.connect(settings, place, { credential }, world));
-    await Promise.all(stores.map((store) => store.read("current", signal)));
-    expect(paths().filter((path) => path.includes("lookup-self"))).toHaveLength(1);
-  });
-
-  it("renews a token when two thirds of its time are over, and not before", async () => {
-    world.secrets["token"] = await newToken(bao);
-    const store = connect({ token: { credential: "token" } });
-    await store.read("current", signal);
-    world.aheadMs += 39 * 60_000;
-    await store.read("current", signal);
-    expect(paths()).not.toContain("POST auth/token/renew-self");
-    world.aheadMs += 2 * 60_000;
-    await store.read("current", signal);
-    await store.read("current", signal);
-    expect(paths().filter((path) => path === "POST auth/token/renew-self")).toHaveLength(1);
-  });
-
-  it("as a role happens again when somebody revoked its token", async () => {
-    const store = connect({ appRole: await newRole() });
-    await store.read("current", signal);
-    await revoke(lastToken());
-    await store.read("current", signal);
-    expect(paths().filter((path) => path === "POST auth/approle/login")).toHaveLength(2);
-  });
-
-  it("as a role happens again when its token cannot be renewed any more", async () => {
-    const store = connect({ appRole: await newRole() });
-    await store.read("current", signal);
-    await revoke(lastToken());
-    world.aheadMs += 41 * 60_000;
-    await store.read("current", signal);
-    expect(paths().slice(-3)).toEqual(["POST auth/token/renew-self", "POST auth/approle/login", `GET secret/data/${PATH}`]);
-  });
-
-  it("reads a token's file again when the token is refused", async () => {
-    const tokenFile = join(world.stateDirectory, "token");
-    const put = (token: string) => writeFileSync(tokenFile, token, { mode: 0o600 });
-    const first = await newToken(bao);
-    put(first);
-    const store = connect({ tokenFile });
-    await store.read("current", signal);
-    await revoke(first);
-    put(await newToken(bao));
-    await store.read("current", signal);
-  });
-
-  it("tells a token that is not valid from one without rights, and gives up after one more try", async () => {
-    world.secrets["token"] = await newToken(bao);
-    const store = connect({ token: { credential: "token" } });
-    await store.read("current", signal);
-    await setPolicy(bao, 'path "auth/token/lookup-self" { capabilities = ["read"] }');
-    world.sent = [];
-    expect((await refusal(store.read("current", signal))).code).toBe("forbidden");
-    expect(paths()).toEqual([`GET secret/data/${PATH}`, "GET auth/token/lookup-self", `GET secret/data/${PATH}`]);
-    await revoke(world.secrets["token"]);
-    expect((await refusal(store.read("current", signal))).code).toBe("unauthorized");
-    const expired = { appRole: { ...(await newRole()), roleId: "no-role" } };
-    expect((await refusal(connect(expired).read("current", signal))).code).toBe("unauthorized");
   });
 });
 

@@ -16,8 +16,9 @@ export interface BaoWorld extends World {
   /** Comes between the plug and the server; by default it is `toServer`. */
   between: Exchange;
   readonly toServer: Exchange;
-  /** What the clock is ahead. */
+  /** What the clock is ahead; the monotonic one goes with it only where it is told to. */
   aheadMs: number;
+  aheadMonotonicMs: number;
   close(): Promise<void>;
 }
 
@@ -27,7 +28,11 @@ export async function baoWorld(bao: OpenBao): Promise<BaoWorld> {
   const files = secretResolver({ files: real.files, env: {} });
   const world: BaoWorld = {
     ...real,
-    clock: { ...real.clock, now: () => Date.now() + world.aheadMs },
+    clock: {
+      ...real.clock,
+      now: () => Date.now() + world.aheadMs,
+      monotonic: () => real.clock.monotonic() + world.aheadMonotonicMs,
+    },
     async secret(reference) {
       if ("credential" in reference) return new Secret(world.secrets[reference.credential] ?? "");
       return "store" in reference ? new Secret(world.secrets[reference.store] ?? "") : files(reference);
@@ -42,6 +47,7 @@ export async function baoWorld(bao: OpenBao): Promise<BaoWorld> {
     between: real.exchange,
     toServer: real.exchange,
     aheadMs: 0,
+    aheadMonotonicMs: 0,
   };
   return world;
 }

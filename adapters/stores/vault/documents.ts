@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hasCode } from "../../../src/contract/errors.ts";
+import type { KeepSession } from "../../../src/contract/session.ts";
 import { encodePath } from "../../vault/paths.ts";
 import { type Session, shaped } from "../../vault/session.ts";
 import type { CallVault } from "../../vault/transport.ts";
@@ -32,6 +33,7 @@ export interface Documents {
   note(path: string, name: string, asking: Asking): Promise<string | undefined>;
   /** Sets that note and leaves the others alone. */
   setNote(path: string, name: string, text: string, asking: Asking): Promise<void>;
+  keepSession: KeepSession;
 }
 
 const version = z.number().int().positive();
@@ -49,6 +51,8 @@ export function openDocuments(mount: string, session: Session, call: CallVault):
     session.use(signal, (token) => call({ action, method, path, token, signal, ...(body && { body }) }));
 
   return {
+    keepSession: session.keep,
+
     async read(path, asking) {
       try {
         const { data: found } = shaped(versioned, asking.action, await ask("GET", data(path), asking));
