@@ -16,8 +16,8 @@ export interface Asked {
   readonly text: string;
 }
 
-/** Gets the same object when the request leaves and when it was answered: others may leave in between. */
-export type Tell = (asked: Asked, phase: Phase) => boolean;
+/** Gets the same object when the request leaves and when it was answered, or the daemon gave it up: others may leave in between. */
+export type Tell = (asked: Asked, phase: Phase | "givenUp") => boolean;
 
 const REQUEST_LINE = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/;
 
@@ -31,14 +31,20 @@ async function openPassage(target: URL, tell: Tell): Promise<Passage> {
       open.add(socket.once("close", () => open.delete(socket)));
       socket.on("error", () => {});
     }
-    client.on("close", () => upstream.destroy());
+    client.on("close", () => {
+      if (unanswered !== undefined) tell(unanswered, "givenUp");
+      upstream.destroy();
+    });
     upstream.on("close", () => client.end());
     client.on("data", (chunk) => {
       const text = chunk.toString("latin1");
       const [, method, path] = REQUEST_LINE.exec(text) ?? [];
       if (method !== undefined && path !== undefined) {
         unanswered = { what: `${method} ${masked(path)}${awsAction(text)}`, text };
-        if (!tell(unanswered, "before")) return void client.destroy();
+        if (!tell(unanswered, "before")) {
+          unanswered = undefined;
+          return void client.destroy();
+        }
       }
       upstream.write(chunk);
     });

@@ -11,7 +11,7 @@ import { Host, QUICK_TIMING } from "../support/host.ts";
 import { type LineConsumer, startLineConsumer } from "../support/line-consumer.ts";
 import { withReferences } from "../support/references.ts";
 import { type TestWorld, testWorld } from "../support/world.ts";
-import { type Asked, type Passage, type Phase, throughPassages } from "./passage.ts";
+import { type Asked, type Passage, type Phase, type Tell, throughPassages } from "./passage.ts";
 import { PLUG_STORES, type PlugStore, type PlugStoreName } from "./plug-stores.ts";
 
 /** Where the daemon is killed: at its n-th commit, or around the n-th request of the plug in question. */
@@ -54,6 +54,8 @@ export class PlugHost {
   /** Live requests of the consumer that the vendor did not let through. */
   readonly refusals: number[] = [];
   served = 0;
+  /** The answer that the daemon was to be killed at took longer than the daemon waits: it has not come. */
+  missed = false;
   readonly #setup: Setup;
   readonly #definition: ProviderDefinition;
   readonly #close: (() => unknown)[] = [];
@@ -148,11 +150,13 @@ export class PlugHost {
   }
 
   /** Counts a request, and kills the daemon at the point; `false` when the request or its answer goes no further. */
-  #tell(asked: Asked, phase: Phase): boolean {
+  #tell(asked: Asked, phase: Parameters<Tell>[1]): boolean {
     if (!this.#armed) return true;
     if (phase === "before") this.#numbers.set(asked, this.requests.push({ ...asked, commits: this.commits }));
     const { at, when, n } = this.#point ?? {};
-    if (at !== "request" || when !== phase || n !== this.#numbers.get(asked)) return true;
+    if (at !== "request" || n !== this.#numbers.get(asked)) return true;
+    if (phase === "givenUp") this.missed = when === "handled";
+    if (phase !== when) return true;
     this.#armed = false;
     this.host.daemon?.kill("SIGKILL");
     return false;

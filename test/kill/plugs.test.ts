@@ -65,6 +65,15 @@ function exclusive({ variants }: FakeVendor): { readonly variant?: string } {
 
 /** Rotates with a kill at `point`, or without one, up to the end, and asks all promises. */
 async function run(one: Case, point: PlugPoint | undefined): Promise<Counted> {
+  for (let tries = 3; tries > 0; tries -= 1) {
+    const counted = await runOnce(one, point);
+    if (counted !== undefined) return counted;
+  }
+  throw new Error("three times the daemon did not wait for the answer that it was to be killed at");
+}
+
+/** `undefined` when the point was missed: an answer came too late for the daemon. */
+async function runOnce(one: Case, point: PlugPoint | undefined): Promise<Counted | undefined> {
   const vendor = await vendorFor(one.provider);
   const host = await PlugHost.make({ ...one, vendor, ...exclusive(vendor) });
   try {
@@ -75,6 +84,7 @@ async function run(one: Case, point: PlugPoint | undefined): Promise<Counted> {
     const how = await host.killedOrOver();
     const counted = { requests: host.requests, commits: host.commits };
     if (point === undefined) expect(how).toBe("over");
+    else if (how === "over" && host.missed) return undefined;
     // A run may poll less often than the one that was counted: then it must have ended before the point came.
     else if (how === "over") expect(point.at === "commit" ? counted.commits : counted.requests.length).toBeLessThan(point.n);
     if (how === "killed") {
