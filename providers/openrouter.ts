@@ -3,7 +3,7 @@ import { fits } from "../src/contract/hint.ts";
 import { readAll } from "../src/contract/listing.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
 import type { World } from "../src/contract/world.ts";
-import { type Admin, bindTo, guardrailsOf } from "./openrouter/guardrails.ts";
+import { type Admin, bindTo, guardrailOf } from "./openrouter/guardrails.ts";
 import { adminRefusal, verifyRefusal } from "./openrouter/refusals.ts";
 import { createdKey, deleted, type KeyRow, keyPage, oneKey, ownKey, toCreated, toKey, verdictOf } from "./openrouter/replies.ts";
 import { type Settings, settings } from "./openrouter/settings.ts";
@@ -20,7 +20,7 @@ export const openrouter = defineProvider({
   describe({ workspace, expiresIn }) {
     const where = workspace === undefined ? "the default workspace" : `the workspace ${workspace}`;
     return {
-      create: `creates a key in ${where}, with the limits and guardrails of the key that it replaces, and nothing spent yet`,
+      create: `creates a key in ${where}, with the limits and the guardrail of the key that it replaces, and nothing spent yet`,
       revoke: "deletes the old key",
       ...(expiresIn !== undefined && { keyLifetimeMs: expiresIn }),
     };
@@ -65,11 +65,11 @@ function connectOpenRouter(settings: Settings, world: World): Provider & Require
   return {
     async create({ label, like }, signal) {
       const from = like === undefined ? undefined : await beforeCreate(() => rowOf(like, signal));
-      const guardrails = from === undefined ? [] : await beforeCreate(() => guardrailsOf(admin, from.hash, signal));
+      const guardrail = from === undefined ? undefined : await beforeCreate(() => guardrailOf(admin, from.hash, signal));
       const body = { name: label, ...rightsOf(settings, from, world.clock.now()) };
       const request = { action: "openrouter: create key", method: "POST", body, reply: createdKey, signal } as const;
       const made = await admin("/keys", request);
-      await bindTo(admin, guardrails, made.data.hash, signal);
+      if (guardrail !== undefined) await bindTo(admin, guardrail, made.data.hash, signal);
       return toCreated(made, world.clock.now());
     },
 

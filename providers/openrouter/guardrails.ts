@@ -10,8 +10,8 @@ const PAGE_SIZE = 100;
 const assignments = z.looseObject({ data: z.array(z.looseObject({ id: z.string(), key_hash: z.string(), guardrail_id: z.string() })) });
 const assigned = z.looseObject({ assigned_count: z.number() });
 
-/** Ids of the guardrails that bound what a key may do: its row does not show them. */
-export async function guardrailsOf(admin: Admin, hash: string, signal: AbortSignal): Promise<readonly string[]> {
+/** The guardrail that bounds what a key may do, of which it has at most one: its row does not show it. */
+export async function guardrailOf(admin: Admin, hash: string, signal: AbortSignal): Promise<string | undefined> {
   const action = "openrouter: list guardrails of keys";
   const rows = await readAll({
     action,
@@ -22,26 +22,28 @@ export async function guardrailsOf(admin: Admin, hash: string, signal: AbortSign
     },
     idOf: ({ id }) => id,
   });
-  return [...new Set(rows.filter((row) => row.key_hash === hash).map((row) => row.guardrail_id))];
+  const [guardrail, another] = new Set(rows.filter((row) => row.key_hash === hash).map((row) => row.guardrail_id));
+  if (another === undefined) return guardrail;
+  throw new AdapterError("malformed", `${action}: the key has several, where the vendor lets it have one`, {
+    cure: "leave the old key one guardrail: a new key can be given no more",
+  });
 }
 
 /**
- * A new key has no guardrail; only further calls give it those of the key that it replaces. A crash in between leaves a key under
+ * A new key has no guardrail; only a further call gives it that of the key that it replaces. A crash in between leaves a key under
  * its label whose secret nobody has: the engine finds it there and revokes it.
  */
-export async function bindTo(admin: Admin, guardrails: readonly string[], hash: string, signal: AbortSignal): Promise<void> {
-  for (const id of guardrails) {
-    const request = { action: "openrouter: bind key to guardrail", method: "POST", body: { key_hashes: [hash] }, signal } as const;
-    try {
-      await admin(`/guardrails/${encodeURIComponent(id)}/assignments/keys`, { ...request, reply: assigned });
-    } catch (error) {
-      if (!(error instanceof AdapterError)) throw error;
-      // Whatever this call answered, the key is there: no code may say that nothing was created.
-      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, {
-        cause: error,
-        cure: error.hint,
-        ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
-      });
-    }
+export async function bindTo(admin: Admin, guardrail: string, hash: string, signal: AbortSignal): Promise<void> {
+  const request = { action: "openrouter: bind key to guardrail", method: "POST", body: { key_hashes: [hash] }, signal } as const;
+  try {
+    await admin(`/guardrails/${encodeURIComponent(guardrail)}/assignments/keys`, { ...request, reply: assigned });
+  } catch (error) {
+    if (!(error instanceof AdapterError)) throw error;
+    // Whatever this call answered, the key is there: no code may say that nothing was created.
+    throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, {
+      cause: error,
+      cure: error.hint,
+      ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    });
   }
 }

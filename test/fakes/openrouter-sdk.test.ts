@@ -57,6 +57,10 @@ describe("management API", () => {
     expect(await client.guardrails.bulkAssignKeys(request)).toEqual({ assignedCount: 1 });
     const { result } = await client.guardrails.listKeyAssignments({ limit: 100 });
     expect(result).toMatchObject({ totalCount: 1, data: [{ keyHash: data.hash, guardrailId: guardrail, keyName: "bound" }] });
+    const another = fake.vendor.addGuardrail();
+    await client.guardrails.bulkAssignKeys({ ...request, id: another });
+    const moved = await client.guardrails.listKeyAssignments({ limit: 100 });
+    expect(moved.result, "a key holds at most one").toMatchObject({ totalCount: 1, data: [{ guardrailId: another }] });
     await expect(client.guardrails.bulkAssignKeys({ ...request, id: "unknown" })).rejects.toMatchObject({ statusCode: 404 });
   });
 

@@ -86,13 +86,27 @@ describe("create", () => {
     expect((key.expiresAt?.getTime() ?? 1) % 1000).toBe(0);
   });
 
-  it("binds the new key to the guardrails of the old one, and to no other", async () => {
-    const [one, two, other] = [fake.vendor.addGuardrail(), fake.vendor.addGuardrail(), fake.vendor.addGuardrail()];
+  it("binds the new key to the guardrail of the old one by one call more, and to no other", async () => {
+    const [one, other] = [fake.vendor.addGuardrail(), fake.vendor.addGuardrail()];
     const old = fake.vendor.addKey("old");
-    for (const id of [one, two]) fake.vendor.guardrails.get(id)?.add(old.hash);
+    fake.vendor.guardrails.get(one)?.add(old.hash);
     for (let n = 0; n < 120; n++) fake.vendor.guardrails.get(other)?.add(fake.vendor.addKey(`bound ${n}`).hash);
-    const { hash } = await made(old);
-    expect([one, two, other].map((id) => fake.vendor.guardrails.get(id)?.has(hash))).toEqual([true, true, false]);
+    const like = await listed(old);
+    const before = fake.log.length;
+    const { id } = await provider.create({ label: "rotated-bound", like }, signal);
+    expect([one, other].map((guardrail) => fake.vendor.guardrails.get(guardrail)?.has(id))).toEqual([true, false]);
+    expect(fake.log.slice(before).filter((line) => line.startsWith("POST"))).toHaveLength(2);
+  });
+
+  it("makes no key where the old one has several guardrails: a new one could be given one of them only", async () => {
+    const old = fake.vendor.addKey("old");
+    for (const id of [fake.vendor.addGuardrail(), fake.vendor.addGuardrail()]) fake.vendor.guardrails.get(id)?.add(old.hash);
+    const like = await listed(old);
+    await expect(provider.create({ label: "rotated-several", like }, signal)).rejects.toMatchObject({
+      code: "inconclusive",
+      hint: expect.stringContaining("one guardrail"),
+    });
+    expect(fake.vendor.everyKey().map(({ name }) => name)).not.toContain("rotated-several");
   });
 
   it("says that the call is open when a guardrail cannot be bound: the key is there by then", async () => {

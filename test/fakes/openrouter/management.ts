@@ -109,7 +109,11 @@ function assign(vendor: Vendor, { body, query }: ManagementRequest, id: string) 
   const bound = vendor.guardrails.get(id);
   if (bound === undefined) throw new Refusal(404, "Guardrail not found");
   const hashes = checkFields(body, { key_hashes: is.texts }, ["key_hashes"])["key_hashes"] as readonly string[];
-  for (const hash of hashes) bound.add(vendor.key(hash).hash);
+  for (const { hash } of hashes.map(vendor.key)) {
+    // A key holds at most one.
+    for (const others of vendor.guardrails.values()) others.delete(hash);
+    bound.add(hash);
+  }
   return { assigned_count: hashes.length };
 }
 
