@@ -1,6 +1,6 @@
 import { AdapterError } from "../../src/contract/errors.ts";
 import type { Exchange } from "../../src/contract/http.ts";
-import type { Files } from "../../src/contract/world.ts";
+import type { Files, World } from "../../src/contract/world.ts";
 
 /** As if the process had died at its operation number `at`: this one and all later ones throw. */
 export function failingFiles(files: Files, at: number, when: "before" | "after"): { files: Files; failed: () => boolean } {
@@ -33,6 +33,35 @@ export function failingExchange(real: Exchange, at: number, when: "before" | "af
       if (count === at && when === "after") await real(request);
       if (count >= at) throw new AdapterError("unavailable", `${request.action}: the process died here`);
       return real(request);
+    },
+  };
+}
+
+/** The same for what is sent over WebSockets, whose first operation is to open one. With `after` the answer is lost, and the connection with it. */
+export function failingSockets(
+  open: World["openWebSocket"],
+  at: number,
+  when: "before" | "after",
+): { openWebSocket: World["openWebSocket"]; failed: () => boolean } {
+  let count = 0;
+  return {
+    failed: () => count >= at,
+    openWebSocket(url) {
+      count += 1;
+      if (count >= at) throw new AdapterError("unavailable", "the process died here");
+      const socket = open(url);
+      const send = socket.send.bind(socket);
+      socket.addEventListener("message", (event) => {
+        if (count < at) return;
+        event.stopImmediatePropagation();
+        socket.close();
+      });
+      socket.send = (data) => {
+        count += 1;
+        if (count < at || (count === at && when === "after")) send(data);
+        else socket.close();
+      };
+      return socket;
     },
   };
 }

@@ -9,7 +9,7 @@ import { vaultMirrorFixtures } from "./vault-fixture.ts";
 /** A real place that takes copies, or a strict double of it, with two cells that share one document where it has such a thing. */
 export interface MirrorFixture {
   readonly name: string;
-  /** Its operations all go over one open connection: a crash between two of them is for the kill tests. */
+  /** Not asked for a crash at every operation: a real gateway lets a device write thirty times a minute. */
   readonly uncounted?: true;
   openMirror(): Promise<OpenMirror>;
 }
@@ -17,6 +17,8 @@ export interface MirrorFixture {
 /** What readers see, what strangers do and what is there are asked as of a store. */
 export interface OpenMirror extends Pick<OpenStore, "seen" | "strangerWrites" | "snapshot" | "close"> {
   connectMirror(cell: Cell): Mirror;
+  /** The snapshot without what each write changes, such as its time; the snapshot itself where there is no such thing. */
+  content?(): Promise<unknown>;
   /** A new connection that fails for good at its operation number `at` on the outside world, before or after it was done. */
   connectFailingMirror?(cell: Cell, at: number, when: "before" | "after"): { readonly mirror: Mirror; failed(): boolean };
 }

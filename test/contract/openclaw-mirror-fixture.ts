@@ -6,9 +6,11 @@ import { openclaw } from "../../adapters/consumers/openclaw/index.ts";
 import { activeValues } from "../../adapters/openclaw/active.ts";
 import { type Gateway, openGateway } from "../../adapters/openclaw/gateway.ts";
 import { openclawSecrets } from "../../adapters/stores/openclaw-secrets.ts";
+import type { World } from "../../src/contract/world.ts";
 import { startFakeGateway } from "../fakes/gateway.ts";
 import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../support/openclaw.ts";
 import { testWorld } from "../support/world.ts";
+import { failingSockets } from "./failing.ts";
 import type { MirrorFixture, OpenMirror } from "./mirror-fixture.ts";
 import type { Cell } from "./store-fixture.ts";
 
@@ -30,7 +32,6 @@ function ownStoreJson(port = 0) {
 export const openclawMirrorFixtures: readonly MirrorFixture[] = [
   {
     name: "openclaw-secrets (fake gateway)",
-    uncounted: true,
     async openMirror() {
       const gateway = await startFakeGateway(ownStoreJson());
       return open(gateway.url, () => gateway.close());
@@ -69,24 +70,32 @@ async function open(url: string, close: () => Promise<void>): Promise<OpenMirror
     for (const { name } of Object.values(ENTRIES)) await gateway.call("secrets.store.delete", { name }, z.unknown());
   });
 
+  const mirror = (cell: Cell, as: World) =>
+    openclawSecrets.mirror(
+      openclawSecrets.settings.parse({ consumer: "gateway" }),
+      openclawSecrets.place.parse({ path: ENTRIES[cell].name }),
+      { credential: "prod", consumer: { name: "gateway", settings, use: use(cell) } },
+      as,
+    );
+  const snapshot = (entry: z.ZodType) =>
+    asStranger(async (gateway) => [
+      await seen(gateway, "first"),
+      await gateway.call("secrets.store.list", {}, z.object({ entries: z.array(entry) })),
+    ]);
+
   return {
-    connectMirror: (cell) =>
-      openclawSecrets.mirror(
-        openclawSecrets.settings.parse({ consumer: "gateway" }),
-        openclawSecrets.place.parse({ path: ENTRIES[cell].name }),
-        { credential: "prod", consumer: { name: "gateway", settings, use: use(cell) } },
-        world,
-      ),
+    connectMirror: (cell) => mirror(cell, world),
+    connectFailingMirror(cell, at, when) {
+      const { openWebSocket, failed } = failingSockets(world.openWebSocket, at, when);
+      return { mirror: mirror(cell, { ...world, openWebSocket }), failed };
+    },
     seen: (cell) => asStranger((gateway) => seen(gateway, cell)),
     async strangerWrites(cell, value) {
       const { name } = ENTRIES[cell];
       await asStranger((gateway) => gateway.call("secrets.store.set", { name, value, kind: "secret" }, z.unknown()));
     },
-    snapshot: () =>
-      asStranger(async (gateway) => [
-        await seen(gateway, "first"),
-        await gateway.call("secrets.store.list", {}, z.object({ entries: z.unknown() })),
-      ]),
+    snapshot: () => snapshot(z.unknown()),
+    content: () => snapshot(z.object({ name: z.string(), kind: z.string() })),
     async close() {
       await close();
       await world.close();
