@@ -67,6 +67,8 @@ describe("reading", () => {
     expect((await ctl("show", "main")).stdout).toContain("not in the configuration, ");
     expect(await ctl("abandon", "main")).toMatchObject({ code: 0 });
     expect((await ctl("status")).stdout, "it has a debt").toContain("not in the configuration, abandoned");
+    const how = "put main back into the configuration and reload, then a rotation makes them dead: rotatectl rotate main";
+    expect(await ctl("retire", "main")).toEqual(refused(`main has keys that are not dead yet: ${host.vendor.key.id}`, how));
   });
 
   test("check tells what would stop a rotation, each with its cure", async () => {

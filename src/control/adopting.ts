@@ -165,10 +165,11 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const debts = ledger.keys.live(name).filter(({ stage }) => stage === "pending" || stage === "retiring");
       if (debts.length > 0) {
         const ids = debts.map(({ vendorId }) => vendorId).join(", ");
+        const first = Object.hasOwn(parts.config().credentials, name) ? "" : `put ${name} back into the configuration and reload, then `;
         throw new ControlError(
           "conflict",
           `${name} has keys that are not dead yet: ${ids}`,
-          `a rotation makes them dead: rotatectl rotate ${name}`,
+          `${first}a rotation makes them dead: rotatectl rotate ${name}`,
         );
       }
       const current = ledger.keys.live(name).find(({ stage }) => stage === "current");
