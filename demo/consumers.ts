@@ -70,7 +70,7 @@ export async function openClaw(stage: Stage, vendor: Vendor, { file }: Store): P
       const way = file === undefined ? "; it gets its key by `rotatectl resolve`" : "";
       return `a real OpenClaw gateway, ${address.url}, with the agents ${agents.join(" and ")}${way}`;
     },
-    startLoad: () => startLoad({ http: address.http, token: GATEWAY_TOKEN, agents, clients: CLIENTS, pauseMs: 50 }),
+    startLoad: () => startLoad({ http: address.http, token: GATEWAY_TOKEN, agents, clients: CLIENTS, pauseMs: 1000 }),
   };
 }
 

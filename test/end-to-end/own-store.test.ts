@@ -16,7 +16,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 2, pauseMs: 500 });
+  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 2, pauseMs: 3000 });
 
   test("one key goes through all five steps, and no request fails", async () => {
     const users = load();

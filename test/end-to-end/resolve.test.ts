@@ -15,7 +15,7 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, clients: 2, pauseMs: 100 });
+  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, clients: 2, pauseMs: 1500 });
 
   test("the pre-flight has nothing against it", async () => {
     const { checked } = await real.host.client.call("check", {});

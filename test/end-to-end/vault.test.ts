@@ -20,7 +20,7 @@ describe("real OpenClaw, real any-llm gateway, key in real OpenBao", { timeout: 
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, clients: 3, pauseMs: 50 });
+  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, clients: 3, pauseMs: 1500 });
 
   test("one key goes through all five steps under load, and no request fails", async () => {
     const users = load();

@@ -10,12 +10,13 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** Parallel clients that ask a gateway's agents without a pause, every second one with streams. */
+/** Parallel clients that ask a gateway's agents, every second one with streams. */
 export function startLoad(options: {
   readonly http: string;
   readonly token: string;
   readonly agents?: readonly string[];
   readonly clients?: number;
+  /** How long each waits between two requests. A real gateway works more than a second of processor time for one. */
   readonly pauseMs?: number;
 }): Load {
   const { http, token, agents = ["main"], clients = 4, pauseMs = 0 } = options;
