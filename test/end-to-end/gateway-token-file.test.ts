@@ -1,0 +1,3 @@
+import { testGatewayToken } from "./gateway-token-suite.ts";
+
+testGatewayToken("file");
