@@ -1,5 +1,5 @@
 import yoctoSpinner, { type Spinner } from "yocto-spinner";
-import type { ChecklistItem, RotationView } from "../api.ts";
+import type { ChecklistItem, RotationView } from "../api-views.ts";
 import type { Io } from "./io.ts";
 
 /** Shows how a rotation goes through the five steps. */

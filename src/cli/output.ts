@@ -1,4 +1,5 @@
-import type { CredentialStatus, RotationView } from "../api.ts";
+import type { CredentialStatus } from "../api.ts";
+import type { RotationView } from "../api-views.ts";
 
 const UNITS = [
   { name: "d", ms: 86_400_000 },

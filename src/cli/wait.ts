@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { MAX_WATCH_MS, type RotationView, type WatchReply } from "../api.ts";
+import { MAX_WATCH_MS, type WatchReply } from "../api.ts";
+import type { RotationView } from "../api-views.ts";
 import type { Cli } from "./cli.ts";
 import { isAway } from "./client.ts";
 import { type Display, openDisplay } from "./display.ts";

@@ -1,4 +1,4 @@
-import type { ChecklistItem, EventView, KeyView, RotationView } from "../api.ts";
+import type { ChecklistItem, EventView, KeyView, RotationView } from "../api-views.ts";
 import { CHECKLIST, type Checklist, type Event, type Key, type Rotation } from "../model.ts";
 import { STEPS } from "../rotation/steps.ts";
 import { waitOf } from "../rotation/supply/person.ts";

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import type { Host } from "../support/host.ts";
 
 /** A line of the daemon's log. */

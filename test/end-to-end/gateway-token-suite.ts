@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import type { Step } from "../../src/model.ts";
 import { startChatVendor } from "../support/chat-vendor.ts";
 import type { Host } from "../support/host.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { FAKE_VENDORS, type FakeVendor } from "../fakes/index.ts";
 import { PlugHost } from "../kill/plug-host.ts";
 import { AWS_TROUBLES, openAwsPlace } from "./trouble/aws.ts";

@@ -1,5 +1,6 @@
-import type { Ask, ChecklistItem, Control, CredentialReply, EventView, KeyView, Operation, RotationView } from "../../src/api.ts";
+import type { Ask, Control, CredentialReply, Operation } from "../../src/api.ts";
 import { ControlError, type ErrorBody } from "../../src/api-errors.ts";
+import type { ChecklistItem, EventView, KeyView, RotationView } from "../../src/api-views.ts";
 import type { Secret } from "../../src/contract/secret.ts";
 import { CHECKLIST } from "../../src/model.ts";
 

@@ -1,5 +1,5 @@
 import { expect, vi } from "vitest";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import type { RotationHost } from "../support/rotation-host.ts";
 
 interface Row {

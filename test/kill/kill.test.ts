@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { expectPromisesHold } from "./invariants.ts";
 import { KillHost, nameOf, type Point } from "./kill-host.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";

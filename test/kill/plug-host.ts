@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import { PROVIDERS, type ProviderName } from "../../providers/index.ts";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { openClient } from "../../src/cli/client.ts";
 import type { Provider, ProviderDefinition } from "../../src/contract/provider.ts";
 import type { FakeVendor } from "../fakes/index.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { PROVIDERS, type ProviderName } from "../../providers/index.ts";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { FAKE_VENDORS, type FakeVendor } from "../fakes/index.ts";
 import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
 import { PlugHost } from "../kill/plug-host.ts";

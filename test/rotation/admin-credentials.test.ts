@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { openClient } from "../../src/cli/client.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import { AppRoleHost, adminKeyOf, openAiAdminHost } from "../support/admin-credentials.ts";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import type { Step } from "../../src/model.ts";
 import type { OpenClawFile } from "../fakes/gateway/config.ts";
 import { makeStore } from "../fakes/gateway/store.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EventView, RotationView } from "../../src/api.ts";
+import type { EventView, RotationView } from "../../src/api-views.ts";
 import type { Step } from "../../src/model.ts";
 import { RpcRefusal } from "../fakes/gateway/handshake.ts";
 import type { Seen } from "../fakes/openai.ts";

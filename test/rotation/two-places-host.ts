@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CredentialReply, EventView, RotationView } from "../../src/api.ts";
+import type { CredentialReply } from "../../src/api.ts";
+import type { EventView, RotationView } from "../../src/api-views.ts";
 import { openClient } from "../../src/cli/client.ts";
 import { type FakeBedrock, startFakeBedrock } from "../fakes/aws-bedrock.ts";
 import { Host, QUICK_TIMING } from "../support/host.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { startFakeOpenAi } from "../fakes/openai.ts";
 import { openAiVendor } from "../fakes/openai-vendor.ts";
 import { startFakeOpenRouter } from "../fakes/openrouter.ts";

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
-import type { CredentialReply, RotationView } from "../../src/api.ts";
+import type { CredentialReply } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { openClient } from "../../src/cli/client.ts";
 import type { Step } from "../../src/model.ts";
 import type { OpenClawFile } from "../fakes/gateway/config.ts";

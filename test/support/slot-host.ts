@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
-import type { EventView, RotationView } from "../../src/api.ts";
+import type { EventView, RotationView } from "../../src/api-views.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
 import type { Step } from "../../src/model.ts";
 import type { FakeValue } from "../fakes/azure-openai/vendor.ts";

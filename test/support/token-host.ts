@@ -1,4 +1,4 @@
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { openClient } from "../../src/cli/client.ts";
 import type { OpenClawFile } from "../fakes/gateway/config.ts";
 import { Host, QUICK_TIMING } from "./host.ts";

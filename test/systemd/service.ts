@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
-import type { RotationView } from "../../src/api.ts";
+import type { RotationView } from "../../src/api-views.ts";
 import { type Client, openClient } from "../../src/cli/client.ts";
 import type { FakeOpenAi } from "../fakes/openai.ts";
 import { QUICK_TIMING, ROOT } from "../support/host.ts";
