@@ -1,42 +1,25 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { gemini } from "../../providers/gemini.ts";
 import { Secret } from "../../src/contract/secret.ts";
-import { type FakeGemini, startFakeGemini } from "../fakes/gemini.ts";
-import { type TestWorld, testWorld } from "../support/world.ts";
+import type { FakeGemini } from "../fakes/gemini.ts";
+import type { TestWorld } from "../support/world.ts";
+import { type GeminiBench, geminiBench, good } from "./gemini-bench.ts";
 
 const { signal } = new AbortController();
-const adminKey = { credential: "admin" };
-const serviceAccount = "keys@fake-project.iam.gserviceaccount.com";
-const good = { project: "fake-project", adminKey, serviceAccount };
-const GEMINI = { service: "generativelanguage.googleapis.com" };
+let bench: GeminiBench;
 let fake: FakeGemini;
 let world: TestWorld;
-let provider: ReturnType<typeof gemini.connect>;
-let labels = 0;
-const newLabel = () => `rotated-gemini-${++labels}`;
+let provider: ReturnType<GeminiBench["connect"]>;
 
 beforeAll(async () => {
-  fake = await startFakeGemini("fake-project");
-  const stranger = { ...JSON.parse(fake.admin), client_email: "nobody@fake-project.iam.gserviceaccount.com" };
-  const broken = { ...JSON.parse(fake.admin), private_key: "canary-no-pem" };
-  const secrets = { admin: fake.admin, reader: fake.reader, stranger: JSON.stringify(stranger), broken: JSON.stringify(broken) };
-  world = await testWorld({ secrets: { ...secrets, literal: "canary-not-json" } });
+  bench = await geminiBench();
+  ({ fake, world } = bench);
 });
 beforeEach(() => {
-  provider = connect({});
+  provider = bench.connect({});
 });
 afterEach(() => fake.reset());
-afterAll(async () => {
-  await world.close();
-  await fake.close();
-});
-
-function connect(settings: Readonly<Record<string, unknown>>, overrides: Partial<TestWorld> = {}): ReturnType<typeof gemini.connect> {
-  const addresses = { baseUrl: fake.url, inferenceUrl: fake.url, tokenUrl: `${fake.url}/token` };
-  return gemini.connect(gemini.settings.parse({ ...good, ...addresses, ...settings }), { ...world, ...overrides });
-}
-
-const requests = () => fake.log.map(({ method, path }) => `${method} ${path}`);
+afterAll(() => bench.close());
 
 describe("settings", () => {
   it.each([
@@ -66,7 +49,7 @@ describe("signing in", () => {
   it("takes one token for all calls until shortly before its end", async () => {
     let aheadMs = 0;
     const clock = { ...world.clock, now: () => Date.now() + aheadMs };
-    const ahead = connect({}, { clock });
+    const ahead = bench.connect({}, { clock });
     const before = fake.tokens.given;
     for (let n = 0; n < 3; n++) await ahead.list(signal);
     expect(fake.tokens.given).toBe(before + 1);
@@ -77,12 +60,12 @@ describe("signing in", () => {
 
   it("takes a new one at once when a kept token is refused, or the admin key is another", async () => {
     let now = fake.admin;
-    const changing = connect({}, { secret: async () => new Secret(now) });
+    const changing = bench.connect({}, { secret: async () => new Secret(now) });
     await changing.list(signal);
     fake.tokens.forget();
     await changing.list(signal);
     now = fake.reader;
-    await expect(changing.create({ label: newLabel() }, signal)).rejects.toMatchObject({ code: "forbidden" });
+    await expect(changing.create({ label: bench.newLabel() }, signal)).rejects.toMatchObject({ code: "forbidden" });
   });
 
   it("does not sign in for ever where a new token is refused, too", async () => {
@@ -100,7 +83,8 @@ describe("signing in", () => {
     ["broken", "misconfigured"],
     ["literal", "misconfigured"],
   ])("with the admin key %s ends with %s, and nothing of it in the message", async (credential, code) => {
-    const failure: unknown = await connect({ adminKey: { credential } })
+    const failure: unknown = await bench
+      .connect({ adminKey: { credential } })
       .list(signal)
       .catch((error: unknown) => error);
     expect(failure).toMatchObject({ code });
@@ -118,88 +102,8 @@ describe("signing in", () => {
       asked += 1;
       return { status: 503, headers: {}, body: new Uint8Array() };
     };
-    await expect(connect({}, { exchange }).list(signal)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(bench.connect({}, { exchange }).list(signal)).rejects.toMatchObject({ code: "unavailable" });
     expect(asked).toBe(1);
-  });
-});
-
-describe("create", () => {
-  it("binds the key, restricts it to Gemini, waits for the operation and reads the string", async () => {
-    fake.vendor.rules.looks = 3;
-    const label = newLabel();
-    const key = await provider.create({ label }, signal);
-    expect(key).toMatchObject({ id: label, label });
-    const made = fake.vendor.key(label);
-    expect(made).toMatchObject({ displayName: label, serviceAccountEmail: serviceAccount, restrictions: { apiTargets: [GEMINI] } });
-    expect(made.annotations).toEqual({ "rotated-label": label });
-    expect(key.secret.reveal()).toBe(made.secret);
-    expect(requests().filter((line) => line.includes("/operations/"))).toHaveLength(3);
-  });
-
-  it("carries over restrictions and annotations, but for the label", async () => {
-    const restrictions = { apiTargets: [GEMINI], serverKeyRestrictions: { allowedIps: ["192.0.2.1"] } };
-    const model = fake.vendor.addKey("model-1", "old", { restrictions, annotations: { team: "a", "rotated-label": "old" } });
-    const like = { id: model.id, label: "old", createdAt: new Date(), enabled: true };
-    const label = newLabel();
-    await provider.create({ label, like }, signal);
-    expect(fake.vendor.key(label)).toMatchObject({ restrictions, annotations: { team: "a", "rotated-label": label } });
-  });
-
-  it("restricts the successor of a key without restrictions", async () => {
-    const { id } = fake.vendor.addKey("model-2", "old", { restrictions: {}, serviceAccountEmail: "" });
-    const label = newLabel();
-    await provider.create({ label, like: { id, label: "old", createdAt: new Date(), enabled: true } }, signal);
-    expect(fake.vendor.key(label)).toMatchObject({ restrictions: { apiTargets: [GEMINI] }, serviceAccountEmail: serviceAccount });
-  });
-
-  it("makes an id that Google takes of any label", async () => {
-    const [long, upper] = [`rotated-${"x".repeat(54)}-`, "Rotated_Key.1"];
-    const ids = await Promise.all([long, upper].map(async (label) => (await provider.create({ label }, signal)).id));
-    expect(ids[0]).toMatch(/^rotated-x{42}-[0-9a-f]{12}$/);
-    expect(ids[1]).toMatch(/^rotated-key-1-[0-9a-f]{12}$/);
-    expect(fake.vendor.key(ids[1] ?? "").displayName).toBe(upper);
-  });
-
-  it("is invalid under an id that is taken, or where no key may be bound", async () => {
-    const label = newLabel();
-    await provider.create({ label }, signal);
-    await expect(provider.create({ label }, signal)).rejects.toMatchObject({ code: "invalid", answered: true });
-    fake.vendor.rules.bindingForbidden = true;
-    const refused = provider.create({ label: newLabel() }, signal);
-    await expect(refused).rejects.toMatchObject({ code: "invalid", hint: expect.stringContaining("disableServiceAccountApiKeyCreation") });
-  });
-
-  it.each([
-    [6, "invalid", true],
-    [7, "forbidden", true],
-    [13, "unavailable", false],
-  ])("tells what an operation failed with: %i is %s", async (rpc, code, answered) => {
-    fake.vendor.rules.operationsFailWith = rpc;
-    await expect(provider.create({ label: newLabel() }, signal)).rejects.toMatchObject({ code, answered });
-  });
-
-  it.each(["/operations/", "/keyString$"])("leaves the call open when %s is refused, and the key can be read again", async (path) => {
-    fake.faults.add({ method: "GET", path, fault: { do: "reply", status: 403 }, times: 1 });
-    const label = newLabel();
-    await expect(provider.create({ label }, signal)).rejects.toMatchObject({ code: "unavailable", answered: false });
-    const lost = (await provider.list(signal)).find((key) => key.label === label);
-    expect((await provider.recover(lost?.id ?? "", signal)).reveal()).toBe(fake.vendor.key(label).secret);
-  });
-
-  it("waits as long as Google asks for, where a look at an operation is one too many", async () => {
-    fake.faults.add({ path: "/operations/", times: 1, fault: { do: "rateLimit", retryAfter: "7" } });
-    const made = provider.create({ label: newLabel() }, signal);
-    await expect(made).rejects.toMatchObject({ code: "unavailable", answered: false, retryAfterMs: 7000 });
-  });
-
-  it("does not wait for ever for an operation", async () => {
-    fake.vendor.rules.looks = Number.POSITIVE_INFINITY;
-    const failed = provider.create({ label: newLabel() }, world.clock.deadline(300));
-    await expect(failed).rejects.toMatchObject({ code: "timeout", answered: false });
-    const stop = new AbortController();
-    const pending = provider.create({ label: newLabel() }, stop.signal);
-    setImmediate(() => stop.abort("shutting down"));
-    await expect(pending).rejects.toBe("shutting down");
   });
 });
 
@@ -223,7 +127,7 @@ describe("identify", () => {
     expect(await provider.identify(new Secret(gone.secret), signal)).toBeUndefined();
     fake.vendor.rules.lookupOfUnknown = "PERMISSION_DENIED";
     expect(await provider.identify(new Secret("AQ.canary-nobody"), signal)).toBeUndefined();
-    await expect(connect({ project: "other" }).identify(new Secret("AQ.canary-nobody"), signal)).rejects.toMatchObject({
+    await expect(bench.connect({ project: "other" }).identify(new Secret("AQ.canary-nobody"), signal)).rejects.toMatchObject({
       code: "forbidden",
     });
   });
@@ -244,7 +148,7 @@ describe("verify", () => {
 
   it("sees the missing role of a bound account only by asking a model", async () => {
     const { secret } = fake.vendor.addKey("roleless-1", "roleless", { roleless: true });
-    const by = (way: string) => connect({ verify: { by: way, model: "gemini-fake-1" } }).verify(new Secret(secret), signal);
+    const by = (way: string) => bench.connect({ verify: { by: way, model: "gemini-fake-1" } }).verify(new Secret(secret), signal);
     expect(await provider.verify(new Secret(secret), signal)).toBe("accepted");
     expect([await by("countTokens"), await by("generateContent")]).toEqual(["limited", "limited"]);
   });
@@ -263,7 +167,7 @@ describe("verify", () => {
 
   it("never puts the key into the address", async () => {
     await provider.verify(new Secret("AQ.canary-any"), signal);
-    expect(requests()).toEqual(["GET /v1beta/models?pageSize=1"]);
+    expect(bench.requests()).toEqual(["GET /v1beta/models?pageSize=1"]);
   });
 });
 
@@ -284,13 +188,13 @@ describe("revoke", () => {
       if (request.method === "DELETE") fake.vendor.key(id).deletedAt = Date.now();
       return reply;
     };
-    await connect({}, { http }).revoke(id, signal);
+    await bench.connect({}, { http }).revoke(id, signal);
   });
 
   it("tries again where another change is under way", async () => {
     const error = { code: 409, message: "concurrent change", status: "ABORTED" };
     fake.faults.add({ fault: { do: "reply", status: 409, body: { error } } });
-    for (const call of [provider.revoke("any", signal), provider.create({ label: newLabel() }, signal)])
+    for (const call of [provider.revoke("any", signal), provider.create({ label: bench.newLabel() }, signal)])
       await expect(call).rejects.toMatchObject({ code: "inconclusive", retry: true, answered: true });
   });
 
@@ -313,14 +217,14 @@ describe("revoke", () => {
 
   it("does not take a wrong address for a key that is gone", async () => {
     const { id } = fake.vendor.addKey(undefined, "alive");
-    await expect(connect({ baseUrl: `${fake.url}/wrong` }).revoke(id, signal)).rejects.toMatchObject({ code: "notFound" });
+    await expect(bench.connect({ baseUrl: `${fake.url}/wrong` }).revoke(id, signal)).rejects.toMatchObject({ code: "notFound" });
   });
 
   it("waits until the deletion is done", async () => {
     fake.vendor.rules.looks = 2;
-    const { id } = await provider.create({ label: newLabel() }, signal);
+    const { id } = await provider.create({ label: bench.newLabel() }, signal);
     fake.reset();
     await provider.revoke(id, signal);
-    expect(requests().map((line) => line.split(" ")[0])).toEqual(["DELETE", "GET"]);
+    expect(bench.requests().map((line) => line.split(" ")[0])).toEqual(["DELETE", "GET"]);
   });
 });
