@@ -2,38 +2,25 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openai } from "../../providers/openai.ts";
 import type { Provider } from "../../src/contract/provider.ts";
 import { Secret } from "../../src/contract/secret.ts";
-import type { Fault } from "../fakes/faults.ts";
-import { type FakeOpenAi, startFakeOpenAi } from "../fakes/openai.ts";
-import { type TestWorld, testWorld } from "../support/world.ts";
+import type { FakeOpenAi } from "../fakes/openai.ts";
+import { adminKey, type OpenAiBench, openAiBench } from "./openai-bench.ts";
 
-const signal = new AbortController().signal;
-const adminKey = { credential: "admin" };
+const { signal } = new AbortController();
+let bench: OpenAiBench;
 let fake: FakeOpenAi;
-let world: TestWorld;
-let perKey: ReturnType<typeof openai.connect>;
-let shared: ReturnType<typeof openai.connect>;
+let perKey: ReturnType<OpenAiBench["connect"]>;
+let shared: ReturnType<OpenAiBench["connect"]>;
 
 beforeAll(async () => {
-  fake = await startFakeOpenAi();
-  world = await testWorld({ secrets: { admin: fake.admin.secret, reader: fake.reader.secret, nobody: "sk-admin-canary-nobody" } });
+  bench = await openAiBench();
+  fake = bench.fake;
 });
 beforeEach(() => {
-  perKey = connect({});
-  shared = connect({ accounts: "shared", serviceAccount: fake.account.id });
+  perKey = bench.connect({});
+  shared = bench.connect({ accounts: "shared", serviceAccount: fake.account.id });
 });
 afterEach(() => fake.reset());
-afterAll(async () => {
-  await world.close();
-  await fake.close();
-});
-
-function connect(settings: Readonly<Record<string, unknown>>): ReturnType<typeof openai.connect> {
-  return openai.connect(openai.settings.parse({ project: fake.vendor.project, adminKey, baseUrl: fake.url, ...settings }), world);
-}
-
-function requests(method: string): string[] {
-  return fake.log.filter((seen) => seen.method === method).map((seen) => seen.path.replace("/v1/organization/projects/proj_fake", ""));
-}
+afterAll(() => bench.close());
 
 describe("settings", () => {
   const good = { project: "proj_1", adminKey };
@@ -69,83 +56,22 @@ describe("settings", () => {
   });
 });
 
-describe("create", () => {
-  it("makes account and key in one call", async () => {
-    const key = await perKey.create({ label: "rotated-a-1" }, signal);
-    expect(requests("POST")).toEqual(["/service_accounts"]);
-    expect(fake.vendor.key(key.id)).toMatchObject({ account: { name: "rotated-a-1" }, name: "Secret Key", createdBy: fake.admin.id });
-  });
-
-  it.each(["per-key", "shared"])(
-    "gives a key (%s) as long to live as the one that it replaces, unless the settings say otherwise",
-    async (accounts) => {
-      const HOURS_MS = 7_200_000;
-      const like = { id: "key_1", label: "", createdAt: new Date(0), expiresAt: new Date(HOURS_MS), enabled: true };
-      const more = accounts === "shared" ? { accounts, serviceAccount: fake.account.id } : {};
-      const livesMs = async (settings: object, of?: typeof like) => {
-        const { createdAt, expiresAt } = await connect({ ...more, ...settings }).create(
-          { label: "rotated-a-1", ...(of && { like: of }) },
-          signal,
-        );
-        return expiresAt && expiresAt.getTime() - createdAt.getTime();
-      };
-      expect(await livesMs({}, like)).toBe(HOURS_MS);
-      expect(await livesMs({ expiresIn: "1h" }, like)).toBe(HOURS_MS / 2);
-      expect(await livesMs({})).toBeUndefined();
-    },
-  );
-
-  it("narrows the key of a new account, and gives it an expiry", async () => {
-    const provider = connect({ scopes: ["api.all.read"], expiresIn: "2h" });
-    const key = await provider.create({ label: "rotated-a-2" }, signal);
-    expect(requests("POST")).toEqual(["/service_accounts", `/api_keys/${key.id}`]);
-    expect(fake.vendor.key(key.id).scopes).toEqual(["api.all.read"]);
-    expect(key.expiresAt?.getTime()).toBeCloseTo(Date.now() + 7_200_000, -4);
-  });
-
-  it.each<[string, Fault]>([
-    ["refused", { do: "reply", status: 400 }],
-    ["lost", { do: "loseReply" }],
-    ["limited", { do: "rateLimit" }],
-  ])("leaves the call open when narrowing is %s, since the key is there", async (_, fault) => {
-    const provider = connect({ scopes: ["api.all.read"] });
-    const label = `rotated-narrow-${fault.do.toLowerCase()}`;
-    fake.faults.add({ method: "POST", path: "/api_keys/", fault });
-    await expect(provider.create({ label }, signal)).rejects.toMatchObject({ answered: false });
-    expect((await provider.list(signal)).filter((key) => key.label === label)).toHaveLength(1);
-  });
-
-  it("adds a key to the shared account, scopes and expiry in the same call", async () => {
-    const provider = connect({ accounts: "shared", serviceAccount: fake.account.id, scopes: ["api.all.read"], expiresIn: "2h" });
-    const key = await provider.create({ label: "rotated-s-1" }, signal);
-    expect(requests("POST")).toEqual([`/service_accounts/${fake.account.id}/api_keys`]);
-    expect(fake.vendor.key(key.id)).toMatchObject({ name: "rotated-s-1", scopes: ["api.all.read"], account: fake.account });
-  });
-
-  it("is refused, with nothing made, where the project wants an expiry", async () => {
-    fake.vendor.rules.maxLifetimeSeconds = 3600;
-    const before = fake.vendor.everyKey().length;
-    await expect(perKey.create({ label: "rotated-a-3" }, signal)).rejects.toMatchObject({ code: "invalid", answered: true });
-    expect(fake.vendor.everyKey()).toHaveLength(before);
-  });
-});
-
 describe("the admin key", () => {
   it.each([
     ["nobody", "unauthorized", /adminKey/],
     ["reader", "forbidden", /api\.management\.write/],
   ])("%s gets %s and a cure", async (credential, code, cure) => {
-    const provider = connect({ adminKey: { credential } });
+    const provider = bench.connect({ adminKey: { credential } });
     await expect(provider.create({ label: "rotated-x-1" }, signal)).rejects.toMatchObject({ code, hint: expect.stringMatching(cure) });
   });
 
   it("is read anew at each call", async () => {
     let reads = 0;
     const counting = {
-      ...world,
-      secret: (reference: Parameters<typeof world.secret>[0]) => {
+      ...bench.world,
+      secret: (reference: Parameters<typeof bench.world.secret>[0]) => {
         reads += 1;
-        return world.secret(reference);
+        return bench.world.secret(reference);
       },
     };
     const provider = openai.connect(openai.settings.parse({ project: fake.vendor.project, adminKey, baseUrl: fake.url }), counting);
@@ -232,7 +158,7 @@ describe("verify", () => {
   });
 
   it("asks at inferenceUrl", async () => {
-    const provider = connect({ baseUrl: "https://unused.invalid/v1", inferenceUrl: fake.url });
+    const provider = bench.connect({ baseUrl: "https://unused.invalid/v1", inferenceUrl: fake.url });
     expect(await provider.verify(new Secret(fake.key.secret), signal)).toBe("accepted");
     expect(fake.log.map((seen) => seen.path)).toEqual(["/v1/models"]);
   });
@@ -253,7 +179,7 @@ describe("revoke", () => {
     const key = await perKey.create({ label: "rotated-r-1" }, signal);
     const account = fake.vendor.key(key.id).account.id;
     await perKey.revoke(key.id, signal);
-    expect(requests("DELETE")).toEqual([`/service_accounts/${account}`]);
+    expect(bench.requests("DELETE")).toEqual([`/service_accounts/${account}`]);
     expect(fake.vendor.listedAccounts().map(({ id }) => id)).not.toContain(account);
   });
 
@@ -278,7 +204,7 @@ describe("revoke", () => {
     const key = await perKey.create({ label: "rotated-r-4" }, signal);
     const guest = fake.vendor.addKey(fake.vendor.key(key.id).account, "guest");
     await perKey.revoke(key.id, signal);
-    expect(requests("DELETE")).toEqual([`/api_keys/${key.id}`]);
+    expect(bench.requests("DELETE")).toEqual([`/api_keys/${key.id}`]);
     expect(await perKey.verify(new Secret(guest.secret), signal)).toBe("accepted");
   });
 
@@ -286,27 +212,27 @@ describe("revoke", () => {
     const account = fake.vendor.addAccount("made by a person");
     const adopted = fake.vendor.addKey(account, "adopted");
     await perKey.revoke(adopted.id, signal);
-    expect(requests("DELETE")).toEqual([`/api_keys/${adopted.id}`]);
+    expect(bench.requests("DELETE")).toEqual([`/api_keys/${adopted.id}`]);
     expect(fake.vendor.account(account.id)).toMatchObject({ name: "made by a person" });
   });
 
   it("does not take a wrong project for a key that is gone", async () => {
-    const elsewhere = connect({ project: "proj_wrong" });
+    const elsewhere = bench.connect({ project: "proj_wrong" });
     await expect(elsewhere.revoke(fake.key.id, signal)).rejects.toMatchObject({ code: "notFound" });
   });
 });
 
 describe("preflight", () => {
   it("refuses a shared account whose keys are permanent", async () => {
-    const provider = connect({ accounts: "shared", serviceAccount: fake.account.id, serviceAccountKeys: "permanent" });
+    const provider = bench.connect({ accounts: "shared", serviceAccount: fake.account.id, serviceAccountKeys: "permanent" });
     expect(await provider.preflight?.(signal)).toEqual([
       expect.objectContaining({ code: "undeletableKeys", cure: expect.stringContaining("per-key") }),
     ]);
-    expect(await connect({ serviceAccountKeys: "permanent" }).preflight?.(signal)).toEqual([]);
+    expect(await bench.connect({ serviceAccountKeys: "permanent" }).preflight?.(signal)).toEqual([]);
   });
 
   it("misses the shared account", async () => {
-    const provider = connect({ accounts: "shared", serviceAccount: "svc_acct_gone" });
+    const provider = bench.connect({ accounts: "shared", serviceAccount: "svc_acct_gone" });
     expect(await provider.preflight?.(signal)).toEqual([expect.objectContaining({ code: "noServiceAccount" })]);
   });
 });
