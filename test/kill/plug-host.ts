@@ -240,6 +240,7 @@ export class PlugHost {
     );
     this.#left = ours.map(({ id }) => id);
     const current = (await this.#store?.current()) ?? "";
+    await this.#store?.expectTidy?.();
     const before = this.#first?.secret ?? "";
     return {
       shown,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 import type { STORES } from "../../adapters/stores/index.ts";
 import { startAwsStrict } from "../fakes/aws-strict.ts";
 import type { Host } from "../support/host.ts";
@@ -15,6 +16,8 @@ export interface PlugStore {
   /** Puts the first key there, as an operator would. */
   begin(secret: string): Promise<void>;
   current(): Promise<string | undefined>;
+  /** What the store shows people beside the value, as it must be when a rotation has ended; left out where it shows nothing. */
+  expectTidy?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -58,6 +61,14 @@ async function vaultStore(host: Host): Promise<PlugStore> {
       while ((await put()).status !== 200) await sleep(25);
     },
     current: async () => (await server.call("GET", path)).body.data.data.key,
+    async expectTidy() {
+      const notes = (await server.call("GET", `${mount}/metadata/apps/main`)).body.data.custom_metadata;
+      const { keys } = (await server.call("GET", `${mount}/metadata/rotated/main?list=true`)).body.data;
+      expect(
+        keys.map((version: string) => `rotated ${version}`),
+        "the note names the version that is kept",
+      ).toEqual([notes.main]);
+    },
     close: async () => void (await server.call("DELETE", `sys/mounts/${mount}`)),
   };
 }
@@ -79,6 +90,10 @@ async function awsStore(): Promise<PlugStore> {
     env,
     begin: async (secret) => void (await direct.createSecret({ Name: path, SecretString: secret })),
     current: async () => (await direct.getSecretValue({ SecretId: path, VersionStage: "AWSCURRENT" })).SecretString,
+    async expectTidy() {
+      const { VersionIdsToStages = {} } = await direct.describeSecret({ SecretId: path });
+      expect(Object.values(VersionIdsToStages).flat(), "nothing is announced to people").not.toContain("AWSPENDING");
+    },
     async close() {
       direct.destroy();
       await aws.close();

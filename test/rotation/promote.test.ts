@@ -32,3 +32,26 @@ describe("a place that does not show what was just written: each further try is 
     expect(waits[0]).toBeGreaterThan(0);
   });
 });
+
+describe("a place that holds it already, because a try before was cut off right after the write", () => {
+  /** How often the store and the mirror are asked to write what they hold. */
+  async function asked(promotedAt: number | null, kept: readonly number[] = [1, 2]) {
+    const target = key(2, { stage: "pending", promotedAt });
+    const { context } = memoryContext(scene({ old: key(1), target, kept, stored: 2, mirrors: [2] }));
+    const writes: string[] = [];
+    const store = { ...context.store, promote: async (version: string) => void writes.push(`store ${version}`) };
+    const mirrors = context.mirrors.map((plug) => ({ ...plug, mirror: { ...plug.mirror, write: async () => void writes.push("mirror") } }));
+    const answer = await promote({ ...context, rotation: { ...context.rotation, step: "promote" }, store, mirrors });
+    expect(answer).toMatchObject({ go: "next" });
+    return writes;
+  }
+
+  test("is asked once more, so that it does what stands beside the value: notes, labels", async () => {
+    expect(await asked(NOW - 10)).toEqual(["store version-2", "mirror"]);
+  });
+
+  test("is left alone when nothing was begun, and the store when the kept value is gone", async () => {
+    expect(await asked(null)).toEqual([]);
+    expect(await asked(NOW - 10, [1])).toEqual(["mirror"]);
+  });
+});

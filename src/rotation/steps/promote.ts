@@ -20,7 +20,10 @@ export async function promote(context: StepContext): Promise<Answer> {
     const hint = `put the value of ${context.old?.vendorId ?? "the last known key"} back, or say rotatectl abandon and then adopt`;
     return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
   }
-  if (is(holds, target)) return copyToMirrors(context, target, holds.secret);
+  if (is(holds, target)) {
+    await finishWrite(context, target);
+    return copyToMirrors(context, target, holds.secret);
+  }
 
   if ((await secretOf(context, target)) === undefined) {
     return retreat(context, "lost", {
@@ -42,17 +45,32 @@ export async function promote(context: StepContext): Promise<Answer> {
   };
 }
 
+/** Whether an earlier try of this step began to write, and did not get to its end. */
+const wasInterrupted = ({ stage, promotedAt }: Key): boolean => promotedAt !== null && stage !== "current";
+
+/** A crash may have come between the write and what a place notes beside it: asked to write what it holds, it does the rest. */
+async function finishWrite(context: StepContext, target: Key): Promise<void> {
+  if (!wasInterrupted(target) || (await secretOf(context, target)) === undefined) return;
+  await context.announce({ kind: "promote", key: target });
+  await context.call((signal) => context.store.promote(target.version, undefined, signal));
+}
+
 /** Writes the target to every mirror that does not hold it, and reads it back. One that is down makes the step wait; nothing is undone. */
 async function copyToMirrors(context: StepContext, target: Key, secret: Secret): Promise<Answer> {
   const events: EventDraft[] = [];
   for (const { plug, holds } of await mirrorsHold(context)) {
-    if (is(holds, target)) continue;
+    const write = async (over: Secret | undefined) => {
+      await context.announce({ kind: "promote", key: target });
+      await context.call((signal) => plug.mirror.write(secret, over, signal));
+    };
+    if (is(holds, target)) {
+      if (wasInterrupted(target)) await write(secret);
+      continue;
+    }
     if (holds.what === "foreign") return foreignMirror(context, plug.name);
-    const over = holds.what === "ours" ? holds.secret : undefined;
     // Where one value at a time is known, this write may be what makes the new one live.
     const servedAt = RELOAD_REVOKES[context.plan.supply] ? await seenServing(context) : undefined;
-    await context.announce({ kind: "promote", key: target });
-    await context.call((signal) => plug.mirror.write(secret, over, signal));
+    await write(holds.what === "ours" ? holds.secret : undefined);
     events.push(...(await gapSince(context, target, secret, servedAt)));
   }
   const behind = (await mirrorsHold(context)).find(({ holds }) => !is(holds, target));
