@@ -11,13 +11,13 @@ const http = process.getBuiltinModule("node:http");
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
   readonly hint: string;
-  /** The request did not arrive. */
-  readonly unsent: boolean;
+  /** `unsent`: the request did not arrive; `broken`: the connection ended; `silent`: no answer came in the time that there was. */
+  readonly how: "unsent" | "broken" | "silent";
 
-  constructor(message: string, hint: string, unsent: boolean) {
+  constructor(message: string, hint: string, how: Unreachable["how"]) {
     super(message);
     this.hint = hint;
-    this.unsent = unsent;
+    this.how = how;
   }
 }
 
@@ -32,7 +32,8 @@ const PAUSE_MS = 250;
 
 /**
  * A client for the daemon behind `socketPath`. What changes something carries `idempotencyKey`. A daemon that is not there
- * is told at once; a connection that breaks is tried again for some seconds where a repeat does no harm.
+ * is told at once, and so is one that does not answer in time; a connection that breaks is tried again for some seconds where
+ * a repeat does no harm.
  */
 export function openClient(socketPath: string, idempotencyKey: string): Client {
   async function call<Op extends Operation>(operation: Op, request: Request<Op>, signal?: AbortSignal): Promise<Reply<Op>> {
@@ -43,8 +44,9 @@ export function openClient(socketPath: string, idempotencyKey: string): Client {
       try {
         return (await exchange(socketPath, route, request, idempotencyKey, signal)) as Reply<Op>;
       } catch (error) {
-        const sent = attempt > 1 || !(error instanceof Unreachable && error.unsent);
-        if (!isAway(error) || !sent || !repeatable || attempt === ATTEMPTS) throw error;
+        const how = error instanceof Unreachable ? error.how : undefined;
+        const hopeless = how === "silent" || (how === "unsent" && attempt === 1);
+        if (!isAway(error) || hopeless || !repeatable || attempt === ATTEMPTS) throw error;
         await sleep(PAUSE_MS * attempt, undefined, signal && { signal });
       }
     }
@@ -124,7 +126,7 @@ function readReply(status: number, text: string, socketPath: string): unknown {
 }
 
 function notOurs(socketPath: string): Unreachable {
-  return new Unreachable(`what answers on ${socketPath} is no rotated daemon`, OTHER_SOCKET, true);
+  return new Unreachable(`what answers on ${socketPath} is no rotated daemon`, OTHER_SOCKET, "unsent");
 }
 
 function isSystemError(error: unknown): error is Error & { readonly code: string } {
@@ -137,25 +139,25 @@ function explain(code: string, socketPath: string): Unreachable {
     case "ENOENT":
     case "ECONNREFUSED":
     case "ENOTSOCK":
-      return new Unreachable(`no daemon answers on ${socketPath}`, start, true);
+      return new Unreachable(`no daemon answers on ${socketPath}`, start, "unsent");
     case "EACCES":
     case "EPERM":
       return new Unreachable(
         `no permission to use ${socketPath}`,
         "only the group of the socket can connect; what its members may do, control.act and control.read say: ask an operator to let you in",
-        true,
+        "unsent",
       );
     case "ETIMEDOUT":
-      return new Unreachable(`the daemon on ${socketPath} does not answer`, "look at its log: journalctl -u rotated", false);
+      return new Unreachable(`the daemon on ${socketPath} does not answer`, "look at its log: journalctl -u rotated", "silent");
     case "ECONNRESET":
     case "EPIPE":
       return new Unreachable(
         `the daemon on ${socketPath} broke off before it answered`,
         "it may have done it or not: look with rotatectl status",
-        false,
+        "broken",
       );
     default:
       if (code.startsWith("HPE_")) return notOurs(socketPath);
-      return new Unreachable(`cannot connect to ${socketPath}: ${code}`, OTHER_SOCKET, true);
+      return new Unreachable(`cannot connect to ${socketPath}: ${code}`, OTHER_SOCKET, "unsent");
   }
 }

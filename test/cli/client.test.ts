@@ -91,6 +91,22 @@ test.each([
   expect(ran.stderr).not.toContain("fault");
 });
 
+test("a daemon that takes a request and never answers is waited for once, not six times", async () => {
+  await using bench = await openBench();
+  bench.control.status = () => new Promise(() => {});
+  const http = process.getBuiltinModule("node:http");
+  const { request } = http;
+  // The time that a route has is some seconds at least.
+  const asked = vi.spyOn(http, "request").mockImplementation(((options: object) => request({ ...options, timeout: 50 })) as typeof request);
+  try {
+    const ran = await bench.run(["status"]);
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/ does not answer\nrotatectl: hint: look at its log: /) });
+    expect(asked).toHaveBeenCalledTimes(1);
+  } finally {
+    asked.mockRestore();
+  }
+});
+
 test("an act whose connection breaks is not repeated when a repeat could do harm", async () => {
   await using bench = await openBench();
   await using _other = await other(bench, "");

@@ -28,7 +28,9 @@ async function resolve({ io }: Cli, socket: string): Promise<void> {
   }
   const { method, path, readTimeoutMs } = RESOLVE;
   const reply = await send(socket, { method, path, body: request, timeoutMs: readTimeoutMs + 500 }).catch((error: unknown) => {
-    throw error instanceof Unreachable ? new Unreachable(error.message, error.unsent ? NOBODY_THERE : BROKE_OFF, error.unsent) : error;
+    throw error instanceof Unreachable
+      ? new Unreachable(error.message, error.how === "unsent" ? NOBODY_THERE : BROKE_OFF, error.how)
+      : error;
   });
   io.out(JSON.stringify(reply));
   for (const [id, { message }] of Object.entries((reply as ResolveReply).errors)) io.err(`rotatectl: warning: ${id}: ${message}`);
