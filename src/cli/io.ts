@@ -27,8 +27,9 @@ export function processIo(): Io {
   let waiting = false;
   for (const [name, stream] of [["stdout", process.stdout] as const, ["stderr", process.stderr] as const])
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      // The reader of a pipe may have seen enough: no fault, but nothing is known of what is waited for.
-      if (error.code === "EPIPE") process.exit(waiting ? INTERRUPTED : 0);
+      // The reader of a pipe may have seen enough: no fault, and the exit code still says what was found. But nobody need wait.
+      if (error.code === "EPIPE" && !waiting) return;
+      if (error.code === "EPIPE") process.exit(INTERRUPTED);
       if (name === "stdout") tellWriteError(error);
       process.exit(1);
     });

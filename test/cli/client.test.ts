@@ -138,6 +138,19 @@ test("a reader that has seen enough is no fault", async () => {
   expect(stderr).toBe("");
 });
 
+test.each([
+  ["stdout", ["check", "/nowhere/rotated.yaml"], 1],
+  ["stderr", ["status", "--socket", "/nowhere/control.sock"], 1],
+  ["stderr", ["nonsense"], 2],
+  ["stdout", ["stores"], 0],
+] as const)("a reader of %s that is gone changes nothing about the exit code of %j", async (stream, argv, code) => {
+  const program = `import { main } from ${JSON.stringify(MAIN)}; process.exitCode = await main(process.argv.slice(1));`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program, "--", ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+  child[stream].destroy();
+  child[stream === "stdout" ? "stderr" : "stdout"].resume();
+  expect(await once(child, "exit")).toEqual([code, null]);
+});
+
 test("a result that cannot be written fails, and says why", async () => {
   const program = `import { main } from ${JSON.stringify(MAIN)}; process.exitCode = await main(["stores"]);`;
   const script = `"$0" --input-type=module -e "$1" > /dev/full`;
