@@ -22,13 +22,17 @@ type Watch = (id: number, after: number) => Promise<WatchReply>;
  */
 export async function waitFor(cli: Cli, rotations: readonly RotationView[]): Promise<readonly RotationView[]> {
   const interrupted = cli.io.interrupt();
+  const failed = new AbortController();
+  const ends = AbortSignal.any([interrupted, failed.signal]);
   try {
     const open = rotations.map((rotation) => ({ rotation, display: openDisplay(cli.io, rotation, rotations.length > 1) }));
-    const watch = openWatch(cli, interrupted, rotations.length);
-    const ended = await Promise.all(open.map(({ rotation, display }) => follow(cli, rotation, interrupted, display, watch)));
+    const watch = openWatch(cli, ends, rotations.length);
+    const ended = await Promise.all(open.map(({ rotation, display }) => follow(cli, rotation, ends, display, watch)));
     cli.exitCode = Math.max(0, ...ended.map(exitCode));
     return ended;
   } catch (error) {
+    // Else the others would go on, and the process with them, for as long as their rotations take.
+    failed.abort(error);
     if (!interrupted.aborted) throw error;
     cli.io.err("rotatectl: stopped watching; the daemon goes on: see rotatectl status");
     cli.exitCode = INTERRUPTED;
@@ -67,13 +71,13 @@ function exitCode(rotation: RotationView): number {
   return rotation.outcome === null ? 3 : 1;
 }
 
-async function follow(cli: Cli, first: RotationView, interrupted: AbortSignal, display: Display, watch: Watch): Promise<RotationView> {
+async function follow(cli: Cli, first: RotationView, ends: AbortSignal, display: Display, watch: Watch): Promise<RotationView> {
   try {
     for (let rotation = first, after = 0; ; ) {
       display.update(rotation);
       if (rotation.outcome !== null) return rotation;
       if (rotation.stuck !== null && rotation.wanted === null) return tellStuck(cli, rotation, rotation.stuck, display);
-      const reply = await news(cli, () => watch(rotation.id, after), interrupted, display);
+      const reply = await news(cli, () => watch(rotation.id, after), ends, display);
       rotation = reply.rotation;
       after = reply.events.at(-1)?.id ?? after;
     }

@@ -133,6 +133,23 @@ test("--all --wait names the credential on each line and exits with the worst co
   expect(ran.stdout).toBe("prod-openai: routine done after 2 min\nbatch-openai: routine stuck");
 });
 
+test("--all --wait that cannot watch one of them leaves the others alone, too: nothing keeps it from ending", async () => {
+  await using bench = await openBench();
+  const { ControlError } = await import("../../src/api-errors.ts");
+  const rotations = [12, 13].map((id) => ({ rotation: rotation({ id }), started: true }));
+  bench.control.rotate = async () => ({ rotations, refused: [] });
+  let watching: AbortSignal | undefined;
+  bench.control.watch = async ({ id }, { signal }) => {
+    if (id === 12) throw new ControlError("internal", "a fault in the daemon", "its log says which");
+    watching = signal;
+    return new Promise(() => {});
+  };
+  const ran = await bench.run(["rotate", "--all", "--wait"]);
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain("rotatectl: error: a fault in the daemon\nrotatectl: hint: its log says which");
+  await expect.poll(() => watching?.aborted).toBe(true);
+});
+
 test("--wait goes on when the daemon was restarted in between", async () => {
   await using bench = await openBench();
   const restart = async (text: string) => {
