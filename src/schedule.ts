@@ -22,16 +22,15 @@ const LAST_START_MS = 60_000;
 
 /**
  * When the next rotation of a credential is due: by its schedule, but before its key expires, not too soon after one that
- * did not end well, and inside its window. It may lie in the past: then it was missed. `undefined` without a schedule, or
- * while there is no key: the first one is made, or adopted, by a person's word.
+ * did not end well, and inside its window. It may lie in the past: then it was missed. `undefined` without a schedule and an
+ * expiry, or while there is no key: the first one is made, or adopted, by a person's word.
  */
 export function nextRotation(credential: CredentialConfig, past: Past, timing: Timing): number | undefined {
   if (!past.hasKey) return undefined;
   const base = past.lastDoneAt ?? past.firstSeenAt;
   const jitterMs = Math.floor(fraction(`${credential.name} ${base}`) * credential.jitterMs);
   const scheduled = plannedAfter(credential, base);
-  const beforeExpiry = past.expiresAt === undefined ? undefined : past.expiresAt - credential.overlapMs - timing.drainLimitMs;
-  const planned = earlier(scheduled === undefined ? undefined : scheduled + jitterMs, beforeExpiry);
+  const planned = earlier(scheduled === undefined ? undefined : scheduled + jitterMs, beforeExpiry(past, credential, timing));
   if (planned === undefined) return undefined;
   const at = Math.max(planned, notBefore(past, timing));
   const opens = intoWindow(at, credential.window);
@@ -43,6 +42,16 @@ export function nextRotation(credential: CredentialConfig, past: Past, timing: T
 /** Missed while the daemon was down: run once, and not all credentials at the same moment. */
 export function spreadMissed(name: string, planned: number, startedAt: number, timing: Timing): number {
   return planned >= startedAt ? planned : startedAt + Math.floor(fraction(`${name} ${startedAt}`) * timing.spreadMs);
+}
+
+/**
+ * With time for overlap and drain. A key that lives shorter than that and came by a rotation is replaced at half of its life:
+ * else each successor, which lives as short, would be replaced at once.
+ */
+function beforeExpiry({ expiresAt, lastDoneAt }: Past, { overlapMs }: CredentialConfig, { drainLimitMs }: Timing): number | undefined {
+  if (expiresAt === undefined) return undefined;
+  const at = expiresAt - overlapMs - drainLimitMs;
+  return lastDoneAt === undefined || at > lastDoneAt ? at : lastDoneAt + Math.max(0, Math.floor((expiresAt - lastDoneAt) / 2));
 }
 
 function plannedAfter({ schedule }: CredentialConfig, base: number): number | undefined {

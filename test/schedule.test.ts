@@ -176,6 +176,15 @@ describe("a key that expires", () => {
     expect(next({ lastDoneAt: START, expiresAt: START + 90 * DAY })).toBe(START + 30 * DAY);
   });
 
+  test("and, where its whole life is shorter than overlap and drain, at half of it: not at once after the last one, for ever", () => {
+    expect(next({ lastDoneAt: START, expiresAt: START + DAY })).toBe(START + DAY / 2);
+    expect(next({ lastDoneAt: START, expiresAt: START + DAY }, { overlapMs: 0, schedule: undefined })).toBe(START + DAY / 2);
+  });
+
+  test("but one that was not made by a rotation is replaced at once, when it has no more than that", () => {
+    expect(next({ expiresAt: START + DAY })).toBe(START - HOUR);
+  });
+
   test("but not at once again after a failure", () => {
     const lastEnded = { outcome: "failed", endedAt: START } as const;
     expect(next({ lastEnded, failures: 1, expiresAt: START + HOUR })).toBe(START + HOUR);
