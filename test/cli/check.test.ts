@@ -54,6 +54,15 @@ test("--online adds what the daemon found out", async () => {
   ]);
 });
 
+test("--online beside a file tells what is wrong with the file, also when no daemon answers", async () => {
+  await using bench = await openBench();
+  await bench.stop();
+  const ran = await bench.run(["check", "/nowhere/rotated.yaml", "--online"]);
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toMatch(/^✖ \/nowhere\/rotated.yaml: no such file\n {2}hint: /);
+  expect(ran.stderr).toContain("rotatectl: error: no daemon answers on ");
+});
+
 test("--online without a file asks the daemon only", async () => {
   await using bench = await openBench();
   const ran = await bench.run(["check", "--online", "--json"]);

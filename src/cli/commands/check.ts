@@ -20,12 +20,16 @@ export function define(command: Command, cli: Cli): void {
 
 async function check(cli: Cli, file: string | undefined, options: Options): Promise<void> {
   const { problems, warnings, lines } = file === undefined ? { problems: [], warnings: [], lines: [] } : await checkFile(file);
+  // Before the daemon is asked: a mistake in the file may be why it does not run.
+  if (!options.json) {
+    for (const warning of warnings) cli.io.err(`rotatectl: warning: ${warning}`);
+    if (lines.length > 0) cli.io.out(lines.join("\n"));
+  }
   const online = options.online ? await cli.client.call("check", {}) : undefined;
   const found = problems.length + (online?.checked ?? []).flatMap(({ findings }) => findings).length;
   cli.exitCode = found === 0 ? 0 : 1;
-  if (options.json) return cli.io.out(JSON.stringify({ problems, warnings, ...online }, undefined, 2));
-  for (const warning of warnings) cli.io.err(`rotatectl: warning: ${warning}`);
-  cli.io.out([...lines, ...(online === undefined ? [] : onlineLines(online))].join("\n"));
+  if (options.json) cli.io.out(JSON.stringify({ problems, warnings, ...online }, undefined, 2));
+  else if (online !== undefined) cli.io.out(onlineLines(online).join("\n"));
 }
 
 interface Offline {
