@@ -38,13 +38,17 @@ export const createRefusal: Refusal = (status, body) => {
 export const deleteRefusal: Refusal = (status, body) =>
   status === 400 && read(body).status === "FAILED_PRECONDITION" ? { code: "undeletable" } : adminRefusal(status, body);
 
-/** An unknown service account is `invalid_grant`; a key of it that was deleted, as well. */
-export function signInRefusal(status: number): { readonly code: AdapterCode; readonly detail: string } {
+/** An unknown service account is `invalid_grant`; a key of it that was deleted, as well, and a signature of another time. */
+export function signInRefusal(status: number): { readonly code: AdapterCode; readonly detail: string; readonly cure?: string } {
   const detail = `status ${status}`;
-  if (status === 400 || status === 401) return { code: "unauthorized", detail: `${detail}, the service account key is not accepted` };
+  if (status === 400 || status === 401) {
+    const cure = "put a valid service account key in adminKey; a clock of this host that is some minutes off is refused the same way";
+    return { code: "unauthorized", detail: `${detail}, the service account key is not accepted`, cure };
+  }
   if (status === 403) return { code: "forbidden", detail };
   if (status === 429) return { code: "rateLimited", detail };
-  return { code: status >= 500 ? "unavailable" : "malformed", detail };
+  if (status >= 500) return { code: "unavailable", detail };
+  return { code: "malformed", detail, cure: "is tokenUrl that of Google's token endpoint?" };
 }
 
 /** Only `API_KEY_INVALID` says that there is no such key, and it comes with 400, not with 401. */

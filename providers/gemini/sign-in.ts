@@ -79,8 +79,8 @@ async function postForToken(body: string, url: string, world: World, signal: Abo
   const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json", "user-agent": "rotated" };
   const answer = await world.exchange({ action: ACTION, url, method: "POST", headers, body, signal });
   if (answer.status !== 200) {
-    const { code, detail } = signInRefusal(answer.status);
-    throw new AdapterError(code, `${ACTION}: ${detail}`);
+    const { code, detail, cure } = signInRefusal(answer.status);
+    throw new AdapterError(code, `${ACTION}: ${detail}`, cure === undefined ? {} : { cure });
   }
   const parsed = tokenReply.safeParse(parse(Buffer.from(answer.body).toString("utf8")));
   if (!parsed.success) throw new AdapterError("malformed", `${ACTION}: the answer has another shape than documented`);
