@@ -1,6 +1,7 @@
 import yoctoSpinner, { type Spinner } from "yocto-spinner";
 import type { ChecklistItem, RotationView } from "../api-views.ts";
 import type { Io } from "./io.ts";
+import { printable } from "./output.ts";
 
 /** Shows how a rotation goes through the five steps. */
 export interface Display {
@@ -62,7 +63,7 @@ function describe(item: Item, rotation: RotationView): string {
 }
 
 function turn(spinner: Spinner, text: string): void {
-  spinner.text = text;
+  spinner.text = printable(text);
   if (!spinner.isSpinning) spinner.start();
 }
 

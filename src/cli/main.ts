@@ -5,6 +5,7 @@ import { type Cli, UsageError } from "./cli.ts";
 import { openClient, Unreachable } from "./client.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { type Io, processIo } from "./io.ts";
+import { printable } from "./output.ts";
 
 const DEFAULT_SOCKET = "/run/rotated/control.sock";
 
@@ -12,7 +13,8 @@ const DEFAULT_SOCKET = "/run/rotated/control.sock";
  * Runs `rotatectl` and answers its exit code: 0 done, 1 failed, 2 wrong usage, 3 stuck, 130 stopped watching.
  * Results go to stdout, everything else to stderr; no error shows a stack.
  */
-export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+export async function main(argv: readonly string[], given: Io = processIo()): Promise<number> {
+  const io: Io = { ...given, out: (text) => given.out(printable(text)), err: (text) => given.err(printable(text)) };
   const program = new Command("rotatectl");
   const socket = () => program.opts<{ socket?: string }>().socket;
   const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey ?? crypto.randomUUID();

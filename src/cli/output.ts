@@ -30,6 +30,14 @@ export function stamp(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
+/**
+ * A text that moves no cursor and changes no terminal, whoever gave the names in it. Control characters but line end and tab are
+ * written as JSON writes them, so that a JSON text stays the same value.
+ */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** Columns without borders; the library is loaded when there is something to show. */
 export async function table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<string> {
   const { default: Table } = await import("cli-table3");
