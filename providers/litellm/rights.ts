@@ -36,15 +36,19 @@ const INHERITED = [
  * Unix milliseconds, is the begin of a life whose begin the proxy does not know: the new key never gets more than is left.
  */
 export function rightsOf(settings: Settings, from: KeyInfo | undefined, now: number): Readonly<Record<string, unknown>> {
-  const lifetimeMs = settings.expiresIn ?? (from?.expires && from.expires.getTime() - (from.created_at?.getTime() ?? now));
+  const lifetimeMs = settings.expiresIn ?? lifeOf(from, now);
   const rights = {
     ...(from !== undefined && inheritedFrom(from)),
     ...(settings.models && { models: settings.models }),
     ...(settings.team !== undefined && { team_id: settings.team }),
     ...(settings.user !== undefined && { user_id: settings.user }),
-    ...(lifetimeMs && { duration: `${Math.max(1, Math.round(lifetimeMs / 1000))}s` }),
+    ...(lifetimeMs !== undefined && { duration: `${Math.max(1, Math.round(lifetimeMs / 1000))}s` }),
   };
   return withoutEmpty(rights);
+}
+
+function lifeOf(from: KeyInfo | undefined, now: number): number | undefined {
+  return from?.expires ? from.expires.getTime() - (from.created_at?.getTime() ?? now) : undefined;
 }
 
 function inheritedFrom(row: KeyInfo): Readonly<Record<string, unknown>> {
