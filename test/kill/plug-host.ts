@@ -120,7 +120,9 @@ export class PlugHost {
     });
     const at = point?.at === "commit" ? { KILL_AT: `${point.when}:${point.n}` } : {};
     await this.host.start({ env: { ...this.#env, KILL_COUNT: this.#countFile, ...at } });
-    await this.host.client.call("adopt", { name: "main", keyId: this.#first.id });
+    const adopt = { name: "main", keyId: this.#first.id };
+    // A server that many runs share breaks off now and then.
+    await vi.waitFor(() => this.host.client.call("adopt", adopt), { timeout: 20_000, interval: 200 });
   }
 
   get #env() {

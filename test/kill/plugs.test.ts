@@ -159,9 +159,9 @@ const nameOf = ({ when, at, n }: PlugPoint) => `${when} ${at} ${n}`;
 const found: { title: string; one: Case; counted: Counted }[] = [];
 for (const one of await cases()) found.push({ title: `${one.provider} on ${one.store}`, one, counted: await run(one, undefined) });
 
-describe.each(found)("$title: SIGKILL of the daemon", ({ one, counted }) => {
+describe.concurrent.each(found)("$title: SIGKILL of the daemon", ({ one, counted }) => {
   for (const point of pointsOf(counted)) {
     const what = point.at === "request" ? ` ${counted.requests[point.n - 1]?.what}` : "";
-    test.concurrent(`${nameOf(point)}${what}`, { timeout: 120_000 }, () => inLane(one.provider, async () => void (await run(one, point))));
+    test(`${nameOf(point)}${what}`, { timeout: 120_000 }, () => inLane(one.provider, async () => void (await run(one, point))));
   }
 });
