@@ -42,7 +42,9 @@ const lease = z.looseObject({
     renewable: z.boolean(),
   }),
 });
-const lookedUp = z.looseObject({ data: z.looseObject({ ttl: z.number(), renewable: z.boolean().optional() }) });
+const lookedUp = z.looseObject({
+  data: z.looseObject({ ttl: z.number(), expire_time: z.string().nullish(), renewable: z.boolean().optional() }),
+});
 
 /** Vault answers 403 to a token that is not valid and to one without rights; a login it refuses with 400. */
 const REFUSED = ["forbidden", "invalid"] as const;
@@ -121,8 +123,9 @@ export function openSession(who: string, { auth }: Pick<Server, "auth">, call: C
     const action = `${who}: look at our token`;
     const cure = `the token is expired, revoked, of another namespace, or may not look itself up: put a valid one into auth.${"token" in auth ? "token" : "tokenFile"}`;
     const look = () => call({ action, method: "GET", path: "auth/token/lookup-self", token: secret, signal });
-    const { ttl, renewable = false } = shaped(lookedUp, action, await accepted(action, cure, look)).data;
-    return token(secret, ttl, renewable);
+    const { ttl, expire_time, renewable = false } = shaped(lookedUp, action, await accepted(action, cure, look)).data;
+    // In its last second a token has no whole one left, as one without an end has.
+    return token(secret, expire_time == null ? ttl : Math.max(ttl, 1), renewable);
   }
 
   async function renew({ secret, secretId }: Token, signal: AbortSignal): Promise<Token> {
