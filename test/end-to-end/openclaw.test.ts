@@ -28,7 +28,7 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
 
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
-    expect(users.served).toBeGreaterThan(10);
+    expect(users.served).toBeGreaterThan(5);
 
     const events = await real.host.client.call("history", { name: "main", limit: 200 });
     const at = (code: string) => events.events.find((event) => event.code === code)?.at ?? 0;

@@ -16,7 +16,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 2, pauseMs: 3000 });
+  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 2, pauseMs: 2000 });
 
   test("one key goes through all five steps, and no request fails", async () => {
     const users = load();
@@ -25,7 +25,7 @@ describe("a real OpenClaw gateway with its key in its own store, under load", { 
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
-    expect(users.served).toBeGreaterThan(10);
+    expect(users.served).toBeGreaterThan(5);
 
     const { events } = await real.host.client.call("history", { name: "main", limit: 200 });
     const at = (code: string) => events.find((event) => event.code === code)?.at ?? 0;

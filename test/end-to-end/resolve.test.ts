@@ -29,7 +29,7 @@ describe("real OpenClaw that reads AWS Secrets Manager through rotatectl resolve
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
-    expect(users.served).toBeGreaterThan(10);
+    expect(users.served).toBeGreaterThan(5);
 
     const { events } = await real.host.client.call("history", { name: "main", limit: 200 });
     const at = (code: string) => events.find((event) => event.code === code)?.at ?? 0;

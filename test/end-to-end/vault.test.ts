@@ -29,7 +29,7 @@ describe("real OpenClaw, real any-llm gateway, key in real OpenBao", { timeout: 
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
-    expect(users.served).toBeGreaterThan(10);
+    expect(users.served).toBeGreaterThan(5);
     expect(await real.keys()).toEqual([rotation.target]);
     expect(rotation.target).not.toBe(before);
     expect(await real.stored()).toMatchObject({ note: "not ours" });
