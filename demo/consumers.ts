@@ -2,25 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Load, startLoad } from "../test/support/load.ts";
 import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../test/support/openclaw.ts";
+import type { Consumer } from "./consumer.ts";
 import { NAME, resolveSocket } from "./daemon.ts";
 import { showing } from "./screen.ts";
 import type { Stage } from "./stage.ts";
 import type { Store } from "./stores.ts";
 import { MODEL, type Vendor } from "./vendor.ts";
-
-/** The program that uses the key, and people who use that program. */
-export interface Consumer {
-  /** What stands under `consumers.app` in the configuration. */
-  readonly config: object;
-  /** What stands in the credential's list of consumers, beside `use`. */
-  readonly use: object;
-  /** It wants to be introduced with `rotatectl pair`. */
-  readonly pairs: boolean;
-  /** Starts it, after the daemon: it may get its key from there. Answers what it is, for people. */
-  start(): Promise<string>;
-  /** Users who ask without end, four at a time. */
-  startLoad(): Load;
-}
 
 const CLIENTS = 4;
 const STAND_IN = fileURLToPath(new URL("../test/fakes/stand-in-consumer.ts", import.meta.url));

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { stringify } from "yaml";
-import type { Consumer } from "./consumers.ts";
+import type { Consumer } from "./consumer.ts";
 import type { Stage } from "./stage.ts";
 import type { Store } from "./stores.ts";
 import type { Vendor } from "./vendor.ts";

@@ -1,18 +1,13 @@
-import type { z } from "zod";
 import type { Schedule } from "./config.ts";
 import type { Document } from "./document.ts";
 import type { Problem } from "./error.ts";
 import { ownCredentials, unproven, wrongReferences } from "./own-credentials.ts";
-import type { fileSchema, Plugs } from "./schema.ts";
+import type { ParsedCredential, Parts } from "./parsed.ts";
+import type { Plugs } from "./schema.ts";
 import type { Suggest } from "./suggest.ts";
 import { unusedConsumers, wrongConsumers } from "./through.ts";
 import { longestGapMs } from "./time.ts";
 import { placesOf, tell, type Value, valuesOf } from "./values.ts";
-
-export type Parsed = z.output<ReturnType<typeof fileSchema>>;
-export type ParsedCredential = Parsed["credentials"][string];
-/** What is needed for the checks; entries that are wrong in themselves are left out. */
-export type Parts = Pick<Parsed, "providers" | "stores" | "consumers" | "credentials" | "network" | "timing">;
 
 const HOUR_MS = 60 * 60 * 1000;
 

@@ -1,7 +1,7 @@
-import type { Parts } from "./check.ts";
 import type { Document, Path } from "./document.ts";
 import type { Problem } from "./error.ts";
 import { named, unknownName } from "./explain.ts";
+import type { Parts } from "./parsed.ts";
 import type { Plugs } from "./schema.ts";
 import type { Suggest } from "./suggest.ts";
 import { placesOf, tell, type Value } from "./values.ts";

@@ -1,6 +1,6 @@
-import type { Parts } from "./check.ts";
 import type { Document, Path } from "./document.ts";
 import type { Problem } from "./error.ts";
+import type { Parts } from "./parsed.ts";
 import type { Plugs } from "./schema.ts";
 import { listNames, type Suggest } from "./suggest.ts";
 import { placesOf, tell } from "./values.ts";

@@ -1,8 +1,8 @@
-import type { Parsed } from "./check.ts";
 import type { Caller } from "./config.ts";
 import type { Document, Path } from "./document.ts";
 import type { Problem } from "./error.ts";
 import { pathText } from "./explain.ts";
+import type { Parsed } from "./parsed.ts";
 
 /** Whether this host has an account of this name. */
 export type HasAccount = (kind: "user" | "group", name: string) => boolean;

@@ -1,7 +1,7 @@
-import type { Parts } from "./check.ts";
 import type { Document, Path } from "./document.ts";
 import type { Problem } from "./error.ts";
 import { pathText } from "./explain.ts";
+import type { Parts } from "./parsed.ts";
 
 /** A setting as it is written, and where. */
 export interface Value {
