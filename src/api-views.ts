@@ -1,4 +1,4 @@
-import type { Checklist, Outcome, Stage, Step, Trigger } from "./model.ts";
+import type { Checklist, Event, Outcome, Stage, Step, Trigger } from "./model.ts";
 
 /** What the replies of api.ts show of keys, rotations and events. The same promises hold: fields are added, never renamed. */
 
@@ -62,14 +62,7 @@ export interface ChecklistItem {
   readonly text: string | null;
 }
 
-export interface EventView {
-  readonly id: number;
-  readonly at: number;
-  readonly credential: string;
-  readonly rotation: number | null;
-  readonly step: Step | null;
-  readonly code: string;
-  readonly detail: Readonly<Record<string, unknown>>;
+export interface EventView extends Event {
   /** `code` and `detail` as one clause. */
   readonly text: string;
 }

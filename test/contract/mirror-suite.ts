@@ -85,8 +85,9 @@ export function testMirrors(fixtures: readonly MirrorFixture[]): void {
       expect([await opened.seen("first"), await opened.seen("second")]).toEqual(["sk-canary-5-first", "sk-canary-5-second"]);
     });
 
-    it.each(uncounted ? [] : (["before", "after"] as const))(
-      "holds the old or the new value after a crash at any operation (%s it), and the next try leaves nothing behind",
+    const reason = uncounted ? " (skipped: a real gateway lets a device write thirty times a minute; the fake one is asked)" : "";
+    it.skipIf(uncounted).each(["before", "after"] as const)(
+      `holds the old or the new value after a crash at any operation (%s it), and the next try leaves nothing behind${reason}`,
       async (when) => {
         await write(one);
         await write(two, one);

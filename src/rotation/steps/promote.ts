@@ -45,7 +45,7 @@ export async function promote(context: StepContext): Promise<Answer> {
   };
 }
 
-/** Whether an earlier try of this step began to write, and did not get to its end. */
+/** Whether an earlier try began to write this key, and did not get to its end; on a way back, whether it served before. */
 const wasInterrupted = ({ stage, promotedAt }: Key): boolean => promotedAt !== null && stage !== "current";
 
 /** A crash may have come between the write and what a place notes beside it: asked to write what it holds, it does the rest. */
