@@ -9,8 +9,8 @@ import { vaultMirrorFixtures } from "./vault-fixture.ts";
 /** A real place that takes copies, or a strict double of it, with two cells that share one document where it has such a thing. */
 export interface MirrorFixture {
   readonly name: string;
-  /** Not asked for a crash at every operation: a real gateway lets a device write thirty times a minute. */
-  readonly uncounted?: true;
+  /** How long to leave it alone before a test that writes a lot: a real gateway lets a device write thirty times a minute. */
+  readonly quietMs?: number;
   openMirror(): Promise<OpenMirror>;
 }
 

@@ -45,7 +45,7 @@ export async function startRealMirror(): Promise<{ fixture: MirrorFixture; stop(
   const gateway = await makeRealGateway(ownStoreJson(await freePort()), directory);
   await gateway.start();
   return {
-    fixture: { name: "openclaw-secrets (real gateway)", uncounted: true, openMirror: () => open(gateway.url, async () => {}) },
+    fixture: { name: "openclaw-secrets (real gateway)", quietMs: 61_000, openMirror: () => open(gateway.url, async () => {}) },
     async stop() {
       await gateway.stop();
       await rm(directory, { recursive: true, force: true });
