@@ -1,5 +1,5 @@
 /** Rotates with the real engine, ledger and disk; the world outside answers at once. */
-import { randomBytes } from "node:crypto";
+import { generateKeySync, randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { destination } from "pino";
@@ -47,7 +47,7 @@ const engine = createEngine({
   clock: realClock,
   random: randomBytes,
   installation: ledger.installation(() => "bench1"),
-  fingerprintKey: randomBytes(32),
+  fingerprintKey: generateKeySync("hmac", { length: 256 }),
   config: () => config,
   plugs: () => plugs,
   log: openLog("info", destination({ dest: join(directory, "log"), sync: true })),

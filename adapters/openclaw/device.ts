@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, createSecretKey, sign } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
@@ -64,7 +64,7 @@ export async function markOf(access: Access, token: Secret): Promise<string> {
       cure: `rotatectl pair ${access.name}`,
     });
   }
-  return `token_${token.fingerprint(Buffer.from(device.seed.reveal(), "base64url")).slice(0, MARK_LETTERS)}`;
+  return `token_${token.fingerprint(createSecretKey(device.seed.reveal(), "base64url")).slice(0, MARK_LETTERS)}`;
 }
 
 async function onDisk<T>({ name }: Access, action: string, work: () => Promise<T>): Promise<T> {

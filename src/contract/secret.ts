@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import { inspect } from "node:util";
 
 const MASK = "[secret]";
@@ -46,7 +46,7 @@ export class Secret {
   }
 
   /** HMAC-SHA-256 under `key`, in hex: says whether two values are equal, and nothing else. */
-  fingerprint(key: Uint8Array): string {
+  fingerprint(key: KeyObject): string {
     return createHmac("sha256", key).update(this.#value).digest("hex");
   }
 

@@ -57,7 +57,6 @@ export function createEngine(parts: EngineParts) {
   /** One step of one rotation; `undefined` when it was interrupted or could not be written. */
   async function turn(rotation: Rotation, abort: AbortSignal, state: TurnState): Promise<Rotation | undefined> {
     const credential = parts.config().credentials[rotation.credential];
-    const child = log.child({ credential: rotation.credential, rotation: rotation.id, step: rotation.step });
     let announced: readonly Call[] = [];
     let answer: Answer;
     try {
@@ -65,28 +64,28 @@ export function createEngine(parts: EngineParts) {
       if (isParked(rotation)) return ledger.commit(rotation, { rotation: { dueAt: clock.now() + PARKED_MS } });
       const from = clock.monotonic();
       ({ answer, announced } = await attempt(rotation, credential, abort, state));
-      child.debug({ go: answer.go, durationMs: Math.round(clock.monotonic() - from) }, "step answered");
+      log.debug({ ...of(rotation), go: answer.go, durationMs: Math.round(clock.monotonic() - from) }, "step answered");
     } catch (error) {
       if (abort.aborted) return undefined;
       const cause = error instanceof Failed ? error.cause : error;
-      if (cause instanceof DatabaseError) return holdBack(rotation, cause, child);
+      if (cause instanceof DatabaseError) return holdBack(rotation, cause);
       announced = error instanceof Failed ? error.answeredCalls : [];
       answer = afterError(rotation, cause);
     }
     try {
       const now = clock.now();
       const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, now), now);
-      report(child, rotation, after);
+      report(log, rotation, after);
       return after;
     } catch (error) {
-      return holdBack(rotation, error, child);
+      return holdBack(rotation, error);
     }
   }
 
   /** The ledger cannot be written: a full disk, for one. The row is as it was; the calls that were announced stay open. */
-  function holdBack({ id }: Rotation, error: unknown, child: Logger): undefined {
-    child.error({ err: error, retryInMs: LEDGER_RETRY_MS }, "cannot write the ledger");
-    heldBack.set(id, clock.now() + LEDGER_RETRY_MS);
+  function holdBack(rotation: Rotation, error: unknown): undefined {
+    log.error({ ...of(rotation), err: error, retryInMs: LEDGER_RETRY_MS }, "cannot write the ledger");
+    heldBack.set(rotation.id, clock.now() + LEDGER_RETRY_MS);
   }
 
   /** Runs the step, again within moments while that may help and no call is left without an answer. */
@@ -144,7 +143,7 @@ export function createEngine(parts: EngineParts) {
     const { timing } = parts.config();
     const now = clock.now();
     if (!(error instanceof AdapterError)) {
-      log.error({ err: error, rotation: rotation.id, step: rotation.step }, "a bug: the step failed in a way that nobody foresaw");
+      log.error({ ...of(rotation), err: error }, "a bug: the step failed in a way that nobody foresaw");
       const text = "an unexpected error, which is a bug of rotated; the log has it";
       return {
         go: "stuck",
@@ -257,8 +256,11 @@ function notConfigured(rotation: Rotation): AdapterError {
   });
 }
 
+/** Which rotation a line of the log is about, and in which step it is. */
+const of = ({ credential, id, step }: Rotation) => ({ credential, rotation: id, step });
+
 function report(log: Logger, before: Rotation, after: Rotation): void {
-  const fields = { code: after.lastCode ?? undefined, attempt: after.attempts || undefined };
+  const fields = { ...of(before), code: after.lastCode ?? undefined, attempt: after.attempts || undefined };
   if (after.outcome !== null) log.info({ ...fields, outcome: after.outcome }, "rotation ended");
   else if (after.stuckReason !== null && before.stuckReason !== after.stuckReason) {
     log.error({ ...fields, reason: after.stuckReason, hint: after.stuckHint }, "a person is needed");

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { Logger } from "pino";
 import type { Config, CredentialConfig } from "../config/config.ts";
 import type { Store } from "../contract/store.ts";
@@ -12,7 +13,7 @@ export interface EngineParts {
   readonly clock: Clock;
   readonly random: (bytes: number) => Uint8Array;
   readonly installation: string;
-  readonly fingerprintKey: Uint8Array;
+  readonly fingerprintKey: KeyObject;
   /** The present configuration; it may be another one at each turn. */
   readonly config: () => Config;
   readonly plugs: () => Plugs;

@@ -13,11 +13,11 @@ export function openCredentials(db: Db) {
   const columns = 'name, first_seen_at as "firstSeenAt", paused_at as "pausedAt", paused_by as "pausedBy", retired_at as "retiredAt"';
   const statements = {
     add: db.prepare("insert into credentials (name, first_seen_at) values (?, ?) on conflict (name) do nothing"),
-    one: db.prepare(`select ${columns} from credentials where name = ?`),
+    one: db.prepare(`select ${columns} from credentials where name = +?`),
     all: db.prepare(`select ${columns} from credentials order by name`),
-    pause: db.prepare("update credentials set paused_at = coalesce(paused_at, ?), paused_by = coalesce(paused_by, ?) where name = ?"),
-    resume: db.prepare("update credentials set paused_at = null, paused_by = null where name = ?"),
-    retire: db.prepare("update credentials set retired_at = ? where name = ?"),
+    pause: db.prepare("update credentials set paused_at = coalesce(paused_at, ?), paused_by = coalesce(paused_by, ?) where name = +?"),
+    resume: db.prepare("update credentials set paused_at = null, paused_by = null where name = +?"),
+    retire: db.prepare("update credentials set retired_at = ? where name = +?"),
   };
   return {
     /** Whether it was seen for the first time. */

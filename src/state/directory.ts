@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from "node:crypto";
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseError } from "./database.ts";
@@ -9,7 +10,7 @@ export interface StateDirectory {
    * The key under which secrets are fingerprinted; made when it is missing. Throws `DatabaseError` when the ledger
    * `hasFingerprints` already: under another key they would match nothing.
    */
-  fingerprintKey(hasFingerprints: boolean): Uint8Array;
+  fingerprintKey(hasFingerprints: boolean): KeyObject;
 }
 
 /** Makes what is missing. Throws `DatabaseError` when the directory cannot be used. */
@@ -49,14 +50,14 @@ function explained<T>(path: string, work: () => T): T {
 
 const codeOf = (error: Error) => ("code" in error ? String(error.code) : error.message);
 
-function readKey(file: string): Uint8Array | undefined {
+function readKey(file: string): KeyObject | undefined {
   const found = readIfThere(file);
   if (found === undefined) return undefined;
-  if (/^[0-9a-f]{64}\n?$/.test(found)) return Buffer.from(found.trim(), "hex");
+  if (/^[0-9a-f]{64}\n?$/.test(found)) return createSecretKey(found.trim(), "hex");
   throw new DatabaseError(`${file}: not a fingerprint key`, "restore it from the backup that the ledger is from");
 }
 
-function makeKey(file: string, directory: string, random: (bytes: number) => Uint8Array): Uint8Array {
+function makeKey(file: string, directory: string, random: (bytes: number) => Uint8Array): KeyObject {
   const key = random(32);
   const temporary = `${file}.new`;
   const fd = openSync(temporary, "w", 0o600);
@@ -70,7 +71,7 @@ function makeKey(file: string, directory: string, random: (bytes: number) => Uin
   const entry = openSync(directory, "r");
   fsyncSync(entry);
   closeSync(entry);
-  return key;
+  return createSecretKey(key);
 }
 
 function readIfThere(file: string): string | undefined {

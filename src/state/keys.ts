@@ -17,27 +17,27 @@ export function openKeys(db: Db) {
                         disabled_at, revoke_announced_at, revoked_at, left_at, probed_at, dead_at)
       values (@credential, @provider, @version, @vendor_id, @stage, @fingerprint, @created_at, @expires_at, @promoted_at,
               @disabled_at, @revoke_announced_at, @revoked_at, @left_at, @probed_at, @dead_at)`),
-    one: db.prepare("select * from keys where id = ?"),
-    ofCredential: db.prepare("select * from keys where credential = ? order by id"),
-    live: db.prepare("select * from keys where credential = ? and stage <> 'dead' order by id"),
-    withFingerprint: db.prepare("select * from keys where credential = ? and fingerprint = ? order by id desc limit 1"),
-    fingerprinted: db.prepare("select * from keys where fingerprint = ? order by id"),
-    byVendorId: db.prepare("select * from keys where provider = ? and vendor_id = ? order by id"),
-    openIntents: db.prepare("select * from intents where credential = ? and closed_at is null order by announced_at"),
+    one: db.prepare("select * from keys where id = +?"),
+    ofCredential: db.prepare("select * from keys where credential = +? order by id"),
+    live: db.prepare("select * from keys where credential = +? and stage <> 'dead' order by id"),
+    withFingerprint: db.prepare("select * from keys where credential = +? and fingerprint = +? order by id desc limit 1"),
+    fingerprinted: db.prepare("select * from keys where fingerprint = +? order by id"),
+    byVendorId: db.prepare("select * from keys where provider = +? and vendor_id = +? order by id"),
+    openIntents: db.prepare("select * from intents where credential = +? and closed_at is null order by announced_at"),
     insertIntent: db.prepare(
       "insert into intents (label, credential, provider, rotation, announced_at, known) values (@label, @credential, @provider, @rotation, @announced_at, @known)",
     ),
-    openIntentsAt: db.prepare("select * from intents where provider = ? and closed_at is null order by announced_at"),
+    openIntentsAt: db.prepare("select * from intents where provider = +? and closed_at is null order by announced_at"),
     indebted: db.prepare("select distinct credential from keys where stage in ('pending', 'retiring')").pluck(),
-    liveAt: db.prepare("select * from keys where provider = ? and stage <> 'dead' order by id"),
-    refuseIntent: db.prepare("update intents set refused = 1 where label = ?"),
-    closeIntent: db.prepare("update intents set closed_at = ? where label = ? and closed_at is null"),
+    liveAt: db.prepare("select * from keys where provider = +? and stage <> 'dead' order by id"),
+    refuseIntent: db.prepare("update intents set refused = 1 where label = +?"),
+    closeIntent: db.prepare("update intents set closed_at = ? where label = +? and closed_at is null"),
     insertCall: db.prepare(`
       insert into calls (credential, rotation, kind, label, key, announced_at, open_until)
       values (@credential, @rotation, @kind, @label, @key, @announced_at, @open_until)`),
-    answerCall: db.prepare("update calls set answered_at = ? where id = ? and answered_at is null"),
-    openUntil: db.prepare("select max(open_until) as at from calls where credential = ? and answered_at is null and open_until > ?"),
-    lastCallForLabel: db.prepare("select * from calls where label = ? order by id desc limit 1"),
+    answerCall: db.prepare("update calls set answered_at = ? where id = +? and answered_at is null"),
+    openUntil: db.prepare("select max(open_until) as at from calls where credential = +? and answered_at is null and open_until > +?"),
+    lastCallForLabel: db.prepare("select * from calls where label = +? order by id desc limit 1"),
   };
 
   return {

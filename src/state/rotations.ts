@@ -22,21 +22,21 @@ export function openRotations(db: Db) {
     insert: db.prepare(`
       insert into rotations (credential, plan, step, trigger, actor, reason, idempotency_key, old, due_at, ends_as, started_at, step_since)
       values (@credential, @plan, @step, @trigger, @actor, @reason, @idempotency_key, @old, @started_at, 'done', @started_at, @started_at)`),
-    one: db.prepare("select * from rotations where id = ?"),
-    byRequest: db.prepare("select * from rotations where idempotency_key = ?"),
-    open: db.prepare("select * from rotations where credential = ? and outcome is null"),
+    one: db.prepare("select * from rotations where id = +?"),
+    byRequest: db.prepare("select * from rotations where idempotency_key = +?"),
+    open: db.prepare("select * from rotations where credential = +? and outcome is null"),
     allOpen: db.prepare("select * from rotations where outcome is null"),
-    due: db.prepare("select * from rotations where outcome is null and due_at <= ? order by due_at limit ?"),
-    nextDue: db.prepare("select min(due_at) as at from rotations where outcome is null and due_at > ?"),
-    lastEnded: db.prepare("select * from rotations where credential = ? and outcome is not null order by ended_at desc, id desc limit 1"),
+    due: db.prepare("select * from rotations where outcome is null and due_at <= +? order by due_at limit ?"),
+    nextDue: db.prepare("select min(due_at) as at from rotations where outcome is null and due_at > +?"),
+    lastEnded: db.prepare("select * from rotations where credential = +? and outcome is not null order by ended_at desc, id desc limit 1"),
     lastReplacing: db.prepare(
-      `select * from rotations where credential = ? and outcome is not null and ${REPLACES} order by ended_at desc, id desc limit 1`,
+      `select * from rotations where credential = +? and outcome is not null and ${REPLACES} order by ended_at desc, id desc limit 1`,
     ),
     lastWith: db.prepare(
-      `select * from rotations where credential = ? and outcome = ? and ${REPLACES} order by ended_at desc, id desc limit 1`,
+      `select * from rotations where credential = +? and outcome = +? and ${REPLACES} order by ended_at desc, id desc limit 1`,
     ),
     failuresSince: db.prepare(
-      `select count(*) as count from rotations where credential = ? and outcome = 'failed' and ended_at > ? and ${REPLACES}`,
+      `select count(*) as count from rotations where credential = +? and outcome = 'failed' and ended_at > +? and ${REPLACES}`,
     ),
   };
   const optional = (row: unknown): Rotation | undefined => (row === undefined ? undefined : toRotation(row));

@@ -12,7 +12,7 @@ export function openUpdate(db: Db, table: "keys" | "rotations"): (id: number, fi
     const list = columns.map((column) => `${column} = @${column}`).join(", ");
     const known = statements.get(list);
     if (known !== undefined) return known;
-    const statement = db.prepare<[Row]>(`update ${table} set ${list} where id = @id`);
+    const statement = db.prepare<[Row]>(`update ${table} set ${list} where id = +@id`);
     statements.set(list, statement);
     return statement;
   };

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { generateKeySync, randomBytes } from "node:crypto";
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { instantConfig } from "../../bench/plugs.ts";
@@ -50,7 +50,7 @@ function openDaemon() {
     openWorld(openNetwork(config.network), config.stateDirectory),
     watchCalls(realClock, () => {}),
   );
-  const common = { ledger, clock: realClock, random: randomBytes, installation: "test", fingerprintKey: randomBytes(32) };
+  const common = { ledger, clock: realClock, random: randomBytes, installation: "test", fingerprintKey: generateKeySync("hmac", { length: 256 }) };
   const log = pino({ level: "silent" });
   const engine = createEngine({
     ...common,

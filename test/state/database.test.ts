@@ -121,7 +121,7 @@ test("the directory is ours alone, and the key of the fingerprints is made once"
   expect(statSync(join(state, "fingerprint.key")).mode & 0o777).toBe(0o600);
   chmodSync(state, 0o755);
   const again = openStateDirectory(state, () => new Uint8Array(32).fill(9)).fingerprintKey(true);
-  expect(Buffer.from(again)).toEqual(Buffer.from(first));
+  expect(again.equals(first)).toBe(true);
   expect(statSync(state).mode & 0o777, "closed again").toBe(0o700);
 });
 
