@@ -56,10 +56,10 @@ export function openEvents(db: Db) {
     insert: db.prepare(
       "insert into events (at, credential, rotation, step, code, detail) values (@at, @credential, @rotation, @step, @code, @detail)",
     ),
-    ofCredential: db.prepare("select * from events where credential = +@credential and id < +@before order by id desc limit @limit"),
-    newest: db.prepare("select * from events where id < +@before order by id desc limit @limit"),
+    ofCredential: db.prepare("select * from events where credential = +@credential and id < +@before order by id desc limit +@limit"),
+    newest: db.prepare("select * from events where id < +@before order by id desc limit +@limit"),
     newestOf: db.prepare("select * from events where credential = +@credential and code = +@code order by id desc limit 1"),
-    ofRotation: db.prepare("select * from events where rotation = +@rotation and id > +@after order by id limit @limit"),
+    ofRotation: db.prepare("select * from events where rotation = +@rotation and id > +@after order by id limit +@limit"),
   };
 
   return {

@@ -26,7 +26,7 @@ export function openRotations(db: Db) {
     byRequest: db.prepare("select * from rotations where idempotency_key = +?"),
     open: db.prepare("select * from rotations where credential = +? and outcome is null"),
     allOpen: db.prepare("select * from rotations where outcome is null"),
-    due: db.prepare("select * from rotations where outcome is null and due_at <= +? order by due_at limit ?"),
+    due: db.prepare("select * from rotations where outcome is null and due_at <= +? order by due_at limit +?"),
     nextDue: db.prepare("select min(due_at) as at from rotations where outcome is null and due_at > +?"),
     lastEnded: db.prepare("select * from rotations where credential = +? and outcome is not null order by ended_at desc, id desc limit 1"),
     lastReplacing: db.prepare(
