@@ -29,10 +29,11 @@ const db = openDatabase(path, new URL("../migrations/", import.meta.url));
 
 let commits = 0;
 const transaction = db.transaction.bind(db);
-db.transaction = ((work: () => unknown) => {
-  commits += 1;
-  return transaction(work);
-}) as typeof db.transaction;
+db.transaction = ((work: (...args: readonly unknown[]) => unknown) =>
+  transaction((...args: readonly unknown[]) => {
+    commits += 1;
+    return work(...args);
+  })) as typeof db.transaction;
 
 const ledger = openLedger(db, realClock);
 for (const name of names) ledger.know(name);

@@ -1,6 +1,6 @@
 import type { Event } from "../model.ts";
 import type { Db } from "./database.ts";
-import { toEvent, toRow } from "./rows.ts";
+import { columnsOf, type Stored } from "./rows.ts";
 
 /** Everything that a history can hold, and what it says to a person. */
 export const EVENTS = {
@@ -50,35 +50,40 @@ export interface EventDraft {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
+type EventRow = Stored<Event, "detail">;
+
 /** The append-only history. */
 export function openEvents(db: Db) {
+  const events = `select ${columnsOf(db, "events")} from events`;
+  const newestFirst = "order by id desc limit +?";
   const statements = {
     insert: db.prepare(
       "insert into events (at, credential, rotation, step, code, detail) values (@at, @credential, @rotation, @step, @code, @detail)",
     ),
-    ofCredential: db.prepare("select * from events where credential = +@credential and id < +@before order by id desc limit +@limit"),
-    newest: db.prepare("select * from events where id < +@before order by id desc limit +@limit"),
-    newestOf: db.prepare("select * from events where credential = +@credential and code = +@code order by id desc limit 1"),
-    ofRotation: db.prepare("select * from events where rotation = +@rotation and id > +@after order by id limit +@limit"),
+    ofCredential: db.prepare<[string, number, number], EventRow>(`${events} where credential = +? and id < +? ${newestFirst}`),
+    newest: db.prepare<[number, number], EventRow>(`${events} where id < +? ${newestFirst}`),
+    newestOf: db.prepare<[string, EventCode, 1], EventRow>(`${events} where credential = +? and code = +? ${newestFirst}`),
+    ofRotation: db.prepare<[number, number, number], EventRow>(`${events} where rotation = +? and id > +? order by id limit +?`),
   };
 
   return {
     append(event: Omit<Event, "id" | "detail" | "code"> & EventDraft): void {
-      statements.insert.run(toRow({ ...event, detail: event.detail ?? {} }));
+      statements.insert.run({ ...event, detail: JSON.stringify(event.detail ?? {}) });
     },
     /** Newest first. */
     history(credential: string | undefined, limit: number, before = Number.MAX_SAFE_INTEGER): Event[] {
       const rows =
-        credential === undefined ? statements.newest.all({ before, limit }) : statements.ofCredential.all({ credential, before, limit });
+        credential === undefined ? statements.newest.all(before, limit) : statements.ofCredential.all(credential, before, limit);
       return rows.map(toEvent);
     },
     /** The last event of a kind. */
     newestOf(credential: string, code: EventCode): Event | undefined {
-      const row = statements.newestOf.get({ credential, code });
+      const row = statements.newestOf.get(credential, code, 1);
       return row === undefined ? undefined : toEvent(row);
     },
     /** Oldest first. */
-    ofRotation: (rotation: number, after: number, limit = 1000): Event[] =>
-      statements.ofRotation.all({ rotation, after, limit }).map(toEvent),
+    ofRotation: (rotation: number, after: number, limit = 1000): Event[] => statements.ofRotation.all(rotation, after, limit).map(toEvent),
   };
 }
+
+const toEvent = (row: EventRow): Event => ({ ...row, detail: JSON.parse(row.detail) });

@@ -68,9 +68,10 @@ export function openLedger(db: Db, clock: { now(): number }) {
   const rotations = openRotations(db);
   const events = openEvents(db);
   const credentials = openCredentials(db);
+  const inTransaction = db.transaction((work: () => unknown) => work());
   const transaction = <T>(work: () => T): T => {
     try {
-      return db.transaction(work).immediate();
+      return inTransaction.immediate(work) as T;
     } catch (error) {
       throw explain(error, "cannot write the ledger");
     }

@@ -1,6 +1,6 @@
 import type { Outcome, Rotation } from "../model.ts";
 import type { Db } from "./database.ts";
-import { toRotation, toRow } from "./rows.ts";
+import { columnsOf, type Stored, toParameters } from "./rows.ts";
 import { openUpdate } from "./update.ts";
 
 /** What a commit may change in a rotation's row. */
@@ -12,57 +12,60 @@ export type NewRotation = Pick<Rotation, "credential" | "plan" | "step" | "trigg
   readonly idempotencyKey: string | null;
 };
 
+type RotationRow = Stored<Rotation, "plan" | "memo" | "forwardOnly" | "cancelRequested">;
+
 /** A rehearsal replaces no key: no schedule counts from it. */
 const REPLACES = "json_extract(plan, '$.rehearsal') is not true";
 
 /** Rows of rotations. Writes happen inside a transaction of the ledger. */
 export function openRotations(db: Db) {
   const update = openUpdate(db, "rotations");
+  const rotations = `select ${columnsOf(db, "rotations")} from rotations`;
+  const ended = `${rotations} where credential = +? and outcome is not null`;
+  const newest = "order by ended_at desc, id desc limit 1";
   const statements = {
     insert: db.prepare(`
       insert into rotations (credential, plan, step, trigger, actor, reason, idempotency_key, old, due_at, ends_as, started_at, step_since)
-      values (@credential, @plan, @step, @trigger, @actor, @reason, @idempotency_key, @old, @started_at, 'done', @started_at, @started_at)`),
-    one: db.prepare("select * from rotations where id = +?"),
-    byRequest: db.prepare("select * from rotations where idempotency_key = +?"),
-    open: db.prepare("select * from rotations where credential = +? and outcome is null"),
-    allOpen: db.prepare("select * from rotations where outcome is null"),
-    due: db.prepare("select * from rotations where outcome is null and due_at <= +? order by due_at limit +?"),
-    nextDue: db.prepare("select min(due_at) as at from rotations where outcome is null and due_at > +?"),
-    lastEnded: db.prepare("select * from rotations where credential = +? and outcome is not null order by ended_at desc, id desc limit 1"),
-    lastReplacing: db.prepare(
-      `select * from rotations where credential = +? and outcome is not null and ${REPLACES} order by ended_at desc, id desc limit 1`,
-    ),
-    lastWith: db.prepare(
-      `select * from rotations where credential = +? and outcome = +? and ${REPLACES} order by ended_at desc, id desc limit 1`,
-    ),
-    failuresSince: db.prepare(
-      `select count(*) as count from rotations where credential = +? and outcome = 'failed' and ended_at > +? and ${REPLACES}`,
-    ),
+      values (@credential, @plan, @step, @trigger, @actor, @reason, @idempotencyKey, @old, @startedAt, 'done', @startedAt, @startedAt)`),
+    one: db.prepare<[number], RotationRow>(`${rotations} where id = +?`),
+    byRequest: db.prepare<[string], RotationRow>(`${rotations} where idempotency_key = +?`),
+    open: db.prepare<[string], RotationRow>(`${rotations} where credential = +? and outcome is null`),
+    allOpen: db.prepare<[], RotationRow>(`${rotations} where outcome is null`),
+    due: db.prepare<[number, number], RotationRow>(`${rotations} where outcome is null and due_at <= +? order by due_at limit +?`),
+    nextDue: db.prepare<[number], number | null>("select min(due_at) from rotations where outcome is null and due_at > +?").pluck(),
+    lastEnded: db.prepare<[string], RotationRow>(`${ended} ${newest}`),
+    lastReplacing: db.prepare<[string], RotationRow>(`${ended} and ${REPLACES} ${newest}`),
+    lastWith: db.prepare<[string, Outcome], RotationRow>(`${ended} and outcome = +? and ${REPLACES} ${newest}`),
+    failuresSince: db
+      .prepare<[string, number], number>(
+        `select count(*) from rotations where credential = +? and outcome = 'failed' and ended_at > +? and ${REPLACES}`,
+      )
+      .pluck(),
   };
-  const optional = (row: unknown): Rotation | undefined => (row === undefined ? undefined : toRotation(row));
+  const one = (id: number): Rotation | undefined => optional(statements.one.get(id));
 
   return {
-    insert: (rotation: NewRotation): number => Number(statements.insert.run(toRow(rotation)).lastInsertRowid),
+    insert: (rotation: NewRotation): number => Number(statements.insert.run(toParameters(rotation)).lastInsertRowid),
     /** The row as it is now. */
     update(id: number, patch: RotationPatch): Rotation {
-      const before = toRotation(statements.one.get(id));
+      const before = one(id);
+      if (before === undefined) throw new Error(`no rotation ${id}`);
       update(id, changed(before, patch));
       return { ...before, ...patch };
     },
-    get: (id: number): Rotation | undefined => optional(statements.one.get(id)),
+    get: one,
     byRequest: (key: string): Rotation | undefined => optional(statements.byRequest.get(key)),
     open: (credential: string): Rotation | undefined => optional(statements.open.get(credential)),
     allOpen: (): Rotation[] => statements.allOpen.all().map(toRotation),
     /** Open rotations whose time has come. */
     due: (now: number, limit: number): Rotation[] => statements.due.all(now, limit).map(toRotation),
     /** When the next open rotation is due after `now`. */
-    nextDue: (now: number): number | undefined => (statements.nextDue.get(now) as { at: number | null }).at ?? undefined,
+    nextDue: (now: number): number | undefined => statements.nextDue.get(now) ?? undefined,
     lastEnded: (credential: string): Rotation | undefined => optional(statements.lastEnded.get(credential)),
     /** The last one that ended and was no rehearsal; the two below leave those out, too. */
     lastReplacing: (credential: string): Rotation | undefined => optional(statements.lastReplacing.get(credential)),
     lastWith: (credential: string, outcome: Outcome): Rotation | undefined => optional(statements.lastWith.get(credential, outcome)),
-    failuresSince: (credential: string, since: number): number =>
-      (statements.failuresSince.get(credential, since) as { count: number }).count,
+    failuresSince: (credential: string, since: number): number => statements.failuresSince.get(credential, since) ?? 0,
   };
 }
 
@@ -70,3 +73,16 @@ export function openRotations(db: Db) {
 function changed(before: Rotation, patch: RotationPatch): RotationPatch {
   return Object.fromEntries(Object.entries(patch).filter(([name, value]) => before[name as keyof Rotation] !== value));
 }
+
+function toRotation(row: RotationRow): Rotation {
+  const { plan, memo, forwardOnly, cancelRequested } = row;
+  return {
+    ...row,
+    plan: JSON.parse(plan),
+    memo: JSON.parse(memo),
+    forwardOnly: forwardOnly === 1,
+    cancelRequested: cancelRequested === 1,
+  };
+}
+
+const optional = (row: RotationRow | undefined): Rotation | undefined => (row === undefined ? undefined : toRotation(row));

@@ -1,48 +1,35 @@
-import type { Call, Event, Intent, Key, Rotation } from "../model.ts";
+import type { Db } from "./database.ts";
 
-/** What better-sqlite3 gives and takes. */
-export type Row = Record<string, string | number | null>;
+/** What better-sqlite3 takes as named parameters. */
+export type Parameters = Record<string, string | number | null>;
 
-const camel = remembered((name) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()));
-const snake = remembered((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+type Table = "credentials" | "keys" | "rotations" | "intents" | "calls" | "events";
 
-const FLAGS = new Set(["forwardOnly", "cancelRequested", "refused"]);
-const DOCUMENTS = new Set(["plan", "memo", "detail", "known"]);
+/** The name of a field of the model in the database. */
+export const columnOf = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-function fromRow(row: Row): Record<string, unknown> {
-  const fields: Record<string, unknown> = {};
-  for (const column in row) {
-    const name = camel(column);
-    const value = row[column];
-    fields[name] = FLAGS.has(name) ? value === 1 : DOCUMENTS.has(name) ? JSON.parse(String(value)) : value;
-  }
-  return fields;
+/**
+ * All columns of a table, named as the model's fields, so that a row is read as it is needed: `vendor_id as "vendorId"`.
+ * test/state/schema.test.ts holds tables and model against each other.
+ */
+export function columnsOf(db: Db, table: Table): string {
+  const columns = db.pragma(`table_info(${table})`) as { name: string }[];
+  return columns.map(({ name }) => `${name} as "${fieldOf(name)}"`).join(", ");
 }
 
-/** An object of the model as named parameters of a statement. */
-export function toRow(fields: object): Row {
-  const row: Row = {};
-  for (const [name, value] of Object.entries(fields)) {
-    row[snake(name)] = FLAGS.has(name) ? Number(value === true) : DOCUMENTS.has(name) && value !== null ? JSON.stringify(value) : value;
-  }
-  return row;
+const fieldOf = (column: string): string => column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/** Fields of the model as named parameters of a statement: flags are 0 and 1, documents are JSON. */
+export function toParameters(fields: object): Parameters {
+  const parameters: Parameters = {};
+  for (const [field, value] of Object.entries(fields)) parameters[field] = toColumn(value);
+  return parameters;
 }
 
-/** The columns are few and the rows many: each name is worked out once. */
-function remembered(rename: (name: string) => string): (name: string) => string {
-  const known = new Map<string, string>();
-  return (name) => {
-    const before = known.get(name);
-    if (before !== undefined) return before;
-    const renamed = rename(name);
-    known.set(name, renamed);
-    return renamed;
-  };
+function toColumn(value: string | number | boolean | object | null): string | number | null {
+  if (typeof value === "boolean") return Number(value);
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
 }
 
-// The columns are the model's fields; test/state/schema.test.ts holds the two against each other.
-export const toKey = (row: unknown) => fromRow(row as Row) as unknown as Key;
-export const toRotation = (row: unknown) => fromRow(row as Row) as unknown as Rotation;
-export const toIntent = (row: unknown) => fromRow(row as Row) as unknown as Intent;
-export const toCall = (row: unknown) => fromRow(row as Row) as unknown as Call;
-export const toEvent = (row: unknown) => fromRow(row as Row) as unknown as Event;
+/** What is read of a row whose fields `F` are flags or documents. */
+export type Stored<T, F extends keyof T> = { readonly [K in keyof T]: K extends F ? (T[K] extends boolean ? number : string) : T[K] };

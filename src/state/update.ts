@@ -1,24 +1,24 @@
 import type { Statement } from "better-sqlite3";
 import type { Db } from "./database.ts";
-import { type Row, toRow } from "./rows.ts";
+import { columnOf, type Parameters, toParameters } from "./rows.ts";
 
 /**
  * Writes some fields of a row, and names no other column: SQLite rewrites every index that a named column stands in, whether
  * its value changed or not. A statement is prepared once for each set of columns.
  */
-export function openUpdate(db: Db, table: "keys" | "rotations"): (id: number, fields: object) => void {
-  const statements = new Map<string, Statement<[Row]>>();
-  const prepared = (columns: readonly string[]) => {
-    const list = columns.map((column) => `${column} = @${column}`).join(", ");
-    const known = statements.get(list);
+export function openUpdate(db: Db, table: "keys" | "rotations"): (id: number, changes: object) => void {
+  const statements = new Map<string, Statement<[Parameters]>>();
+  const prepared = (fields: readonly string[]) => {
+    const names = fields.join();
+    const known = statements.get(names);
     if (known !== undefined) return known;
-    const statement = db.prepare<[Row]>(`update ${table} set ${list} where id = +@id`);
-    statements.set(list, statement);
+    const set = fields.map((field) => `${columnOf(field)} = @${field}`).join(", ");
+    const statement = db.prepare<[Parameters]>(`update ${table} set ${set} where id = +@id`);
+    statements.set(names, statement);
     return statement;
   };
-  return (id, fields) => {
-    const row = toRow(fields);
-    const columns = Object.keys(row);
-    if (columns.length > 0) prepared(columns).run({ ...row, id });
+  return (id, changes) => {
+    const fields = Object.keys(changes);
+    if (fields.length > 0) prepared(fields).run({ ...toParameters(changes), id });
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Call, Event, Intent, Key, Rotation } from "../../src/model.ts";
-import { toRow } from "../../src/state/rows.ts";
+import { columnOf } from "../../src/state/rows.ts";
 import { memoryLedger } from "./fixture.ts";
 
 const { db } = memoryLedger();
@@ -96,7 +96,7 @@ test.each([
   ["rotations", ROTATION, ["idempotency_key"]],
   ["events", EVENT, []],
 ])("%s has the columns of the model", (table, fields, beside) => {
-  expect(columnsOf(table).toSorted()).toEqual([...Object.keys(toRow(fields)), ...beside].toSorted());
+  expect(columnsOf(table).toSorted()).toEqual([...Object.keys(fields).map(columnOf), ...beside].toSorted());
 });
 
 test("no column is made for a secret", () => {
