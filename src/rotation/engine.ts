@@ -93,7 +93,7 @@ export function createEngine(parts: EngineParts) {
     const run = rotation.cancelRequested ? cancelRotation : STEPS[rotation.step].run;
     return pRetry(
       async () => {
-        const { context, announced } = makeContext(parts, ledger.rotation(rotation.id), credential, abort, state, clockJumpedAt);
+        const { context, announced } = makeContext(parts, rotation, credential, abort, state, clockJumpedAt);
         state.announced = announced;
         try {
           return { answer: await run(context), announced };

@@ -1,4 +1,4 @@
-import type { Outcome, Rotation } from "../model.ts";
+import type { Outcome, PinnedPlan, Rotation } from "../model.ts";
 import type { Db } from "./database.ts";
 import { columnsOf, type Stored, toParameters } from "./rows.ts";
 import { openUpdate } from "./update.ts";
@@ -74,11 +74,22 @@ function changed(before: Rotation, patch: RotationPatch): RotationPatch {
   return Object.fromEntries(Object.entries(patch).filter(([name, value]) => before[name as keyof Rotation] !== value));
 }
 
+/** Plans that were read lately, by their text: each turn of a rotation reads the same one several times. */
+const plans = new Map<string, PinnedPlan>();
+const MOST_PLANS = 64;
+
+function toPlan(text: string): PinnedPlan {
+  const plan = plans.get(text) ?? (JSON.parse(text) as PinnedPlan);
+  if (plans.size >= MOST_PLANS) plans.clear();
+  plans.set(text, plan);
+  return plan;
+}
+
 function toRotation(row: RotationRow): Rotation {
   const { plan, memo, forwardOnly, cancelRequested } = row;
   return {
     ...row,
-    plan: JSON.parse(plan),
+    plan: toPlan(plan),
     memo: JSON.parse(memo),
     forwardOnly: forwardOnly === 1,
     cancelRequested: cancelRequested === 1,
