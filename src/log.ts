@@ -1,13 +1,15 @@
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from "pino";
+import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdTimeFunctions } from "pino";
 import { Secret } from "./contract/secret.ts";
 
-export type { Logger } from "pino";
+/** Has no children: what is bound to one would not be looked through for telling names. */
+export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error">;
 
 const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
-/** Fields that may hold a secret under any caller's name for them, at the top and up to three levels below. */
-const SECRET_FIELDS = ["secret", "apiKey", "adminKey", "password", "token", "authorization", "cookie", "headers", "privateKey"];
-const REDACTED = ["", "*.", "*.*.", "*.*.*."].flatMap((depth) => SECRET_FIELDS.map((field) => `${depth}${field}`));
+/** Fields that may hold a secret under any caller's name for them. */
+const SECRET_FIELDS = new Set(["secret", "apiKey", "adminKey", "password", "token", "authorization", "cookie", "headers", "privateKey"]);
+/** How far below the top they are looked for. */
+const DEEPEST = 3;
 
 /**
  * The daemon's log: one JSON object a line on stderr, for the journal. Secrets are replaced twice: fields by their
@@ -20,12 +22,21 @@ export function openLog(level: string | undefined, stream: DestinationStream = d
     level: LEVELS.find((known) => known === level?.toLowerCase()) ?? "info",
     base: null,
     timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: REDACTED, censor: "[redacted]" },
+    formatters: { level: (label: string) => ({ level: label }), log: redacted },
     serializers: { err: describeError },
     hooks: { streamWrite: Secret.mask },
   };
   return pino(options, stream);
+}
+
+/** The fields of a line without what their names give away. pino's own `redact` would cost ten times as much as the line itself. */
+function redacted(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
+  const shown = (value: unknown): unknown => {
+    if (depth === DEEPEST || typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map(shown);
+    return Object.getPrototypeOf(value) === Object.prototype ? redacted({ ...value }, depth + 1) : value;
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, SECRET_FIELDS.has(name) ? "[redacted]" : shown(value)]));
 }
 
 interface ErrorFacts {

@@ -1,6 +1,6 @@
-import type { Logger } from "pino";
 import type { Config, CredentialConfig } from "./config/config.ts";
 import type { Clock } from "./contract/world.ts";
+import type { Logger } from "./log.ts";
 import type { Engine } from "./rotation/engine.ts";
 import { CAN_BEGIN, type PlanName, pinPlan, ROUTINE } from "./rotation/plans.ts";
 import { intoWindow, nextRotation, spreadMissed, windowCloses } from "./schedule.ts";

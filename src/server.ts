@@ -41,23 +41,23 @@ async function answer(
   options: ServerOptions,
 ): Promise<void> {
   const since = performance.now();
-  const log = options.log.child({ method: request.method, path: request.url, actor: peer && actorOf(peer) });
+  const asked = { method: request.method, path: request.url, actor: peer && actorOf(peer) };
   try {
     if (peer === undefined) throw new ControlError("notAllowed", "the caller is not known");
     const { operation, route, parameters } = findRoute(request);
     mustBeAllowed(peer, route.access, options.callers());
     const key = idempotencyKey(request, route);
-    const asked = await readRequest(operation, request, parameters);
+    const input = await readRequest(operation, request, parameters);
     if (closing.aborted) throw closing.reason;
     if (response.closed) return;
     const ask: Ask = { actor: actorOf(peer), ...(key !== undefined && { idempotencyKey: key }), signal: until(route, response, closing) };
-    reply(response, await within(ask.signal, run(options.control, operation, asked, ask)));
+    reply(response, await within(ask.signal, run(options.control, operation, input, ask)));
   } catch (error) {
     const body = describeError(error);
-    if (body.code === "internal") log.error({ err: error }, "request failed");
+    if (body.code === "internal") options.log.error({ ...asked, err: error }, "request failed");
     replyError(response, body);
   }
-  log.debug({ status: response.statusCode, durationMs: Math.round(performance.now() - since) }, "request");
+  options.log.debug({ ...asked, status: response.statusCode, durationMs: Math.round(performance.now() - since) }, "request");
 }
 
 /** The schema of the operation has just checked `asked`; the compiler cannot follow a pair through a table. */

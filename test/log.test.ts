@@ -21,7 +21,6 @@ test.each<[string, (log: ReturnType<typeof openLog>) => void]>([
   ["in a field of any name", (log) => log.info({ detail: { deep: [{ deeper: VALUE }] } }, "made")],
   ["as the name of a field", (log) => log.info({ [VALUE]: 1 }, "made")],
   ["as a Secret", (log) => log.info({ secret, list: [secret] }, "made")],
-  ["in a child's bindings", (log) => log.child({ note: VALUE }).warn("made")],
   ["in an address", (log) => log.debug({ url: `https://x/?key=${encodeURIComponent(VALUE)}` }, "request")],
   ["in an error", (log) => log.error({ err: new Error(`bad ${VALUE}`) }, "failed")],
   ["in the cause of an error", (log) => log.error({ err: new Error("outer", { cause: new Error("inner", { cause: VALUE }) }) }, "failed")],
@@ -66,11 +65,9 @@ test("fields with telling names are redacted, although nobody knows their value"
   const { lines, log } = capture();
   const unknown = "never-wrapped-canary";
   log.info(
-    { apiKey: unknown, a: { token: unknown, b: { password: unknown, c: { authorization: unknown } } }, headers: { x: unknown } },
+    { apiKey: unknown, a: { token: unknown, b: [{ password: unknown, c: { authorization: unknown } }] }, headers: { x: unknown } },
     "x",
   );
-  log.child({ adminKey: unknown }).info("x");
-  expect(lines).toHaveLength(2);
   expect(lines.join()).not.toContain("canary");
   expect(lines[0]?.match(/\[redacted\]/g)).toHaveLength(5);
 });

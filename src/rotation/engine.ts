@@ -1,7 +1,7 @@
 import pRetry, { type RetryContext } from "p-retry";
-import type { Logger } from "pino";
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
+import type { Logger } from "../log.ts";
 import type { Call, Rotation } from "../model.ts";
 import { DatabaseError } from "../state/database.ts";
 import type { Answer } from "./context.ts";

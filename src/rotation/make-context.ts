@@ -1,8 +1,8 @@
 import type { CredentialConfig } from "../config/config.ts";
-import { AdapterError } from "../contract/errors.ts";
 import type { Call, Rotation } from "../model.ts";
 import type { Announcement } from "../state/ledger.ts";
 import type { CredentialContext, StepContext } from "./context.ts";
+import { withDeadline } from "./deadline.ts";
 import { newLabel } from "./labels.ts";
 import type { EngineParts, TurnState } from "./parts.ts";
 
@@ -80,14 +80,10 @@ export function makeCredentialContext(
     fingerprint: (secret) => secret.fingerprint(parts.fingerprintKey),
 
     async call(work, ms = timing.callTimeoutMs) {
-      const deadline = clock.deadline(ms);
       const watched = { until: clock.monotonic() + ms };
       state.calls.add(watched);
       try {
-        return await work(AbortSignal.any([signal, deadline]));
-      } catch (error) {
-        if (signal.aborted || error instanceof AdapterError || !deadline.aborted) throw error;
-        throw new AdapterError("timeout", `no answer within ${ms} ms`, { cause: error });
+        return await withDeadline(clock, ms, signal, work);
       } finally {
         state.calls.delete(watched);
       }

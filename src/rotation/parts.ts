@@ -1,8 +1,8 @@
 import type { KeyObject } from "node:crypto";
-import type { Logger } from "pino";
 import type { Config, CredentialConfig } from "../config/config.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../contract/world.ts";
+import type { Logger } from "../log.ts";
 import type { Call, PinnedPlan, Rotation } from "../model.ts";
 import type { Ledger } from "../state/ledger.ts";
 import type { ConsumerPlug, MirrorPlug, ProviderPlug } from "./context.ts";

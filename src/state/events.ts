@@ -72,8 +72,7 @@ export function openEvents(db: Db) {
     },
     /** Newest first. */
     history(credential: string | undefined, limit: number, before = Number.MAX_SAFE_INTEGER): Event[] {
-      const rows =
-        credential === undefined ? statements.newest.all(before, limit) : statements.ofCredential.all(credential, before, limit);
+      const rows = credential === undefined ? statements.newest.all(before, limit) : statements.ofCredential.all(credential, before, limit);
       return rows.map(toEvent);
     },
     /** The last event of a kind. */

@@ -85,4 +85,8 @@ export function openKeys(db: Db) {
   };
 }
 
-const toIntent = (row: IntentRow): Intent => ({ ...row, known: row.known === null ? null : JSON.parse(row.known), refused: row.refused === 1 });
+const toIntent = (row: IntentRow): Intent => ({
+  ...row,
+  known: row.known === null ? null : JSON.parse(row.known),
+  refused: row.refused === 1,
+});

@@ -42,18 +42,17 @@ export function openRotations(db: Db) {
       )
       .pluck(),
   };
-  const one = (id: number): Rotation | undefined => optional(statements.one.get(id));
-
   return {
     insert: (rotation: NewRotation): number => Number(statements.insert.run(toParameters(rotation)).lastInsertRowid),
-    /** The row as it is now. */
+    /** Writes what is new in a patch, as it is stored: most of it says nothing new. Answers the row as it is now. */
     update(id: number, patch: RotationPatch): Rotation {
-      const before = one(id);
+      const before = statements.one.get(id);
       if (before === undefined) throw new Error(`no rotation ${id}`);
-      update(id, changed(before, patch));
-      return { ...before, ...patch };
+      const stored = Object.entries(toParameters(patch));
+      update(id, Object.fromEntries(stored.filter(([field, value]) => before[field as keyof RotationRow] !== value)));
+      return { ...toRotation(before), ...patch };
     },
-    get: one,
+    get: (id: number): Rotation | undefined => optional(statements.one.get(id)),
     byRequest: (key: string): Rotation | undefined => optional(statements.byRequest.get(key)),
     open: (credential: string): Rotation | undefined => optional(statements.open.get(credential)),
     allOpen: (): Rotation[] => statements.allOpen.all().map(toRotation),
@@ -67,11 +66,6 @@ export function openRotations(db: Db) {
     lastWith: (credential: string, outcome: Outcome): Rotation | undefined => optional(statements.lastWith.get(credential, outcome)),
     failuresSince: (credential: string, since: number): number => statements.failuresSince.get(credential, since) ?? 0,
   };
-}
-
-/** The fields of a patch that say something new. Of documents only the same object is known to be the same. */
-function changed(before: Rotation, patch: RotationPatch): RotationPatch {
-  return Object.fromEntries(Object.entries(patch).filter(([name, value]) => before[name as keyof Rotation] !== value));
 }
 
 /** Plans that were read lately, by their text: each turn of a rotation reads the same one several times. */

@@ -1,12 +1,12 @@
 import type { Statement } from "better-sqlite3";
 import type { Db } from "./database.ts";
-import { columnOf, type Parameters, toParameters } from "./rows.ts";
+import { columnOf, type Parameters } from "./rows.ts";
 
 /**
  * Writes some fields of a row, and names no other column: SQLite rewrites every index that a named column stands in, whether
  * its value changed or not. A statement is prepared once for each set of columns.
  */
-export function openUpdate(db: Db, table: "keys" | "rotations"): (id: number, changes: object) => void {
+export function openUpdate(db: Db, table: "keys" | "rotations"): (id: number, changes: Parameters) => void {
   const statements = new Map<string, Statement<[Parameters]>>();
   const prepared = (fields: readonly string[]) => {
     const names = fields.join();
@@ -19,6 +19,6 @@ export function openUpdate(db: Db, table: "keys" | "rotations"): (id: number, ch
   };
   return (id, changes) => {
     const fields = Object.keys(changes);
-    if (fields.length > 0) prepared(fields).run({ ...toParameters(changes), id });
+    if (fields.length > 0) prepared(fields).run({ ...changes, id });
   };
 }

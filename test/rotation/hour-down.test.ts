@@ -50,7 +50,13 @@ function openDaemon() {
     openWorld(openNetwork(config.network), config.stateDirectory),
     watchCalls(realClock, () => {}),
   );
-  const common = { ledger, clock: realClock, random: randomBytes, installation: "test", fingerprintKey: generateKeySync("hmac", { length: 256 }) };
+  const common = {
+    ledger,
+    clock: realClock,
+    random: randomBytes,
+    installation: "test",
+    fingerprintKey: generateKeySync("hmac", { length: 256 }),
+  };
   const log = pino({ level: "silent" });
   const engine = createEngine({
     ...common,

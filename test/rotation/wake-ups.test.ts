@@ -38,7 +38,16 @@ function openDaemon(names: readonly string[]) {
   const log = pino({ level: "silent" });
   const plugs = () => ({ provider: unreachable, mirrors: () => [], store: unreachable, consumers: unreachable, consumer: unreachable });
   const atRest = ({ credential }: { credential: string }) => scheduler.touch(credential);
-  const common = { ledger, clock, random: randomBytes, installation: "test", fingerprintKey: generateKeySync("hmac", { length: 256 }), config, log, atRest };
+  const common = {
+    ledger,
+    clock,
+    random: randomBytes,
+    installation: "test",
+    fingerprintKey: generateKeySync("hmac", { length: 256 }),
+    config,
+    log,
+    atRest,
+  };
   const engine: Engine = createEngine({ ...common, plugs });
   const scheduler = createScheduler({ ledger, engine, clock, config, log });
   for (const name of names) ledger.know(name);

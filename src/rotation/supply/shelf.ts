@@ -1,6 +1,6 @@
-import type { Logger } from "pino";
 import type { CredentialConfig } from "../../config/config.ts";
 import { AdapterError } from "../../contract/errors.ts";
+import type { Logger } from "../../log.ts";
 import type { Key } from "../../model.ts";
 import { type Shelved, shelve } from "../gate.ts";
 import { makeCredentialContext } from "../make-context.ts";
