@@ -136,7 +136,7 @@ export function createEngine(parts: EngineParts) {
   }
 
   function isParked(rotation: Rotation): boolean {
-    return ledger.credentials.get(rotation.credential)?.pausedAt != null && STEPS[rotation.step].parks(rotation);
+    return STEPS[rotation.step].parks(rotation) && ledger.credentials.get(rotation.credential)?.pausedAt != null;
   }
 
   function afterError(rotation: Rotation, error: unknown): Answer {

@@ -57,9 +57,7 @@ export function openEvents(db: Db) {
   const events = `select ${columnsOf(db, "events")} from events`;
   const newestFirst = "order by id desc limit +?";
   const statements = {
-    insert: db.prepare(
-      "insert into events (at, credential, rotation, step, code, detail) values (@at, @credential, @rotation, @step, @code, @detail)",
-    ),
+    insert: db.prepare("insert into events (at, credential, rotation, step, code, detail) values (?, ?, ?, ?, ?, ?)"),
     ofCredential: db.prepare<[string, number, number], EventRow>(`${events} where credential = +? and id < +? ${newestFirst}`),
     newest: db.prepare<[number, number], EventRow>(`${events} where id < +? ${newestFirst}`),
     newestOf: db.prepare<[string, EventCode, 1], EventRow>(`${events} where credential = +? and code = +? ${newestFirst}`),
@@ -67,8 +65,8 @@ export function openEvents(db: Db) {
   };
 
   return {
-    append(event: Omit<Event, "id" | "detail" | "code"> & EventDraft): void {
-      statements.insert.run({ ...event, detail: JSON.stringify(event.detail ?? {}) });
+    append({ at, credential, rotation, step, code, detail = {} }: Omit<Event, "id" | "detail" | "code"> & EventDraft): void {
+      statements.insert.run(at, credential, rotation, step, code, JSON.stringify(detail));
     },
     /** Newest first. */
     history(credential: string | undefined, limit: number, before = Number.MAX_SAFE_INTEGER): Event[] {

@@ -7,18 +7,18 @@ import { columnOf, type Parameters } from "./rows.ts";
  * its value changed or not. A statement is prepared once for each set of columns.
  */
 export function openUpdate(db: Db, table: "keys" | "rotations"): (id: number, changes: Parameters) => void {
-  const statements = new Map<string, Statement<[Parameters]>>();
+  const statements = new Map<string, Statement>();
   const prepared = (fields: readonly string[]) => {
     const names = fields.join();
     const known = statements.get(names);
     if (known !== undefined) return known;
-    const set = fields.map((field) => `${columnOf(field)} = @${field}`).join(", ");
-    const statement = db.prepare<[Parameters]>(`update ${table} set ${set} where id = +@id`);
+    const set = fields.map((field) => `${columnOf(field)} = ?`).join(", ");
+    const statement = db.prepare(`update ${table} set ${set} where id = +?`);
     statements.set(names, statement);
     return statement;
   };
   return (id, changes) => {
     const fields = Object.keys(changes);
-    if (fields.length > 0) prepared(fields).run({ ...changes, id });
+    if (fields.length > 0) prepared(fields).run(...Object.values(changes), id);
   };
 }
