@@ -4,8 +4,8 @@ import { emptyNode, pidOf, residentMb, usedBy } from "./process.ts";
 import type { Measured } from "./report.ts";
 import { figure } from "./stats.ts";
 
-/** How long a daemon may settle before it counts as idle. */
-const SETTLE_MS = 5000;
+/** How long a daemon may settle before it counts as idle: V8 cleans up after the start once, some eight seconds after it. */
+const SETTLE_MS = 15_000;
 
 /** What ten thousand credentials cost while none is due. */
 export async function measureIdle(seconds: number): Promise<readonly Measured[]> {
