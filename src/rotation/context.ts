@@ -97,7 +97,8 @@ export interface StepContext extends CredentialContext {
   readonly old: Key | undefined;
   /** Keys of ours that must be made dead; never the target. */
   readonly debts: readonly Key[];
-  readonly intents: readonly Intent[];
+  /** The credential's, oldest first. */
+  openIntents(): readonly Intent[];
   /** The create call of an intent. */
   createCall(label: string): Call | undefined;
   /** Whether the ledger has a key of the credential's provider, of any credential, dead ones too. */

@@ -31,7 +31,7 @@ export function makeContext(
     debts: keys.filter(
       (key) => key.stage === "retiring" && key.id !== rotation.target && !(rotation.plan.rehearsal && key.promotedAt !== null),
     ),
-    intents: ledger.keys.openIntents(credential.name),
+    openIntents: () => ledger.keys.openIntents(credential.name),
     createCall: ledger.keys.createCall,
     isInLedger: (vendorId) => ledger.keys.byVendorId(credential.provider, vendorId).length > 0,
     othersCreateUntil() {

@@ -15,7 +15,7 @@ import { tellSlots } from "./slots.ts";
  * vendor's listing can no longer lag behind the moment at which the create call could last take effect.
  */
 export async function settleIntents(context: StepContext, wanted: boolean): Promise<Answer | undefined> {
-  const intent = context.intents[0];
+  const intent = context.openIntents()[0];
   if (intent === undefined) return undefined;
   const { provider, listLagMs } = context.provider;
 

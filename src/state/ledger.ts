@@ -154,7 +154,7 @@ export function openLedger(db: Db, clock: { now(): number }) {
           if (call.room !== undefined && !hasRoom(provider, call.room)) return undefined;
           const { label, known = null } = call;
           keys.insertIntent({ label, credential, provider, rotation: rotation.id, announcedAt: at, known });
-          rotations.update(rotation.id, { intents: this.rotation(rotation.id).intents + 1 });
+          rotations.countIntent(rotation.id);
           note(rotation, rotation.step, [{ code: "intentMade", detail: { label: call.label } }], at);
         } else {
           const key = call.key === undefined ? undefined : keys.get(call.key);

@@ -27,6 +27,7 @@ export function openRotations(db: Db) {
     insert: db.prepare(`
       insert into rotations (credential, plan, step, trigger, actor, reason, idempotency_key, old, due_at, ends_as, started_at, step_since)
       values (@credential, @plan, @step, @trigger, @actor, @reason, @idempotencyKey, @old, @startedAt, 'done', @startedAt, @startedAt)`),
+    countIntent: db.prepare("update rotations set intents = intents + 1 where id = +?"),
     one: db.prepare<[number], RotationRow>(`${rotations} where id = +?`),
     byRequest: db.prepare<[string], RotationRow>(`${rotations} where idempotency_key = +?`),
     open: db.prepare<[string], RotationRow>(`${rotations} where credential = +? and outcome is null`),
@@ -52,6 +53,7 @@ export function openRotations(db: Db) {
       update(id, Object.fromEntries(stored.filter(([field, value]) => before[field as keyof RotationRow] !== value)));
       return { ...toRotation(before), ...patch };
     },
+    countIntent: (id: number): void => void statements.countIntent.run(id),
     get: (id: number): Rotation | undefined => optional(statements.one.get(id)),
     byRequest: (key: string): Rotation | undefined => optional(statements.byRequest.get(key)),
     open: (credential: string): Rotation | undefined => optional(statements.open.get(credential)),

@@ -61,7 +61,7 @@ function about(outside: Outside) {
   };
   const here: StepContext = {
     ...context,
-    intents: outside.intents ?? [],
+    openIntents: () => outside.intents ?? [],
     provider: { ...context.provider, provider, ...(outside.exclusive && { unlabelled: { exclusive: true } }) },
     othersCreateUntil: () => (outside.othersMs === undefined ? undefined : NOW + outside.othersMs),
     newSecret: () => (outside.ownSecret ? new Secret(OURS) : undefined),

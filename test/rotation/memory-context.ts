@@ -158,7 +158,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     target: of.target,
     old: of.old,
     debts: [of.old],
-    intents: [],
+    openIntents: () => [],
     createCall: () => undefined,
     openUntil: of.openUntil,
     fresh: (row) => row,
