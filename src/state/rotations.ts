@@ -1,6 +1,6 @@
 import type { Outcome, PinnedPlan, Rotation } from "../model.ts";
 import type { Db } from "./database.ts";
-import { columnsOf, type Stored, toParameters } from "./rows.ts";
+import { columnsOf, type Parameters, type Stored, toParameters } from "./rows.ts";
 import { openUpdate } from "./update.ts";
 
 /** What a commit may change in a rotation's row. */
@@ -49,8 +49,11 @@ export function openRotations(db: Db) {
     update(id: number, patch: RotationPatch): Rotation {
       const before = statements.one.get(id);
       if (before === undefined) throw new Error(`no rotation ${id}`);
-      const stored = Object.entries(toParameters(patch));
-      update(id, Object.fromEntries(stored.filter(([field, value]) => before[field as keyof RotationRow] !== value)));
+      const changes: Parameters = {};
+      for (const [field, value] of Object.entries(toParameters(patch))) {
+        if (before[field as keyof RotationRow] !== value) changes[field] = value;
+      }
+      update(id, changes);
       return { ...toRotation(before), ...patch };
     },
     countIntent: (id: number): void => void statements.countIntent.run(id),
