@@ -17,8 +17,10 @@ export interface Past {
   readonly hasKey: boolean;
 }
 
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 /** How long before its window closes a rotation is started at the latest. */
-const LAST_START_MS = 60_000;
+const LAST_START_MS = MINUTE_MS;
 
 /**
  * When the next rotation of a credential is due: by its schedule, but before its key expires, not too soon after one that
@@ -45,13 +47,20 @@ export function spreadMissed(name: string, planned: number, startedAt: number, t
 }
 
 /**
- * With time for overlap and drain. A key that lives shorter than that and came by a rotation is replaced at half of its life:
+ * With time for overlap and drain, and in a window that opens before that time is short. A key that lives shorter than that and came by a rotation is replaced at half of its life:
  * else each successor, which lives as short, would be replaced at once.
  */
-function beforeExpiry({ expiresAt, lastDoneAt }: Past, { overlapMs }: CredentialConfig, { drainLimitMs }: Timing): number | undefined {
+function beforeExpiry(
+  { expiresAt, lastDoneAt }: Past,
+  { overlapMs, window }: CredentialConfig,
+  { drainLimitMs }: Timing,
+): number | undefined {
   if (expiresAt === undefined) return undefined;
-  const at = expiresAt - overlapMs - drainLimitMs;
-  return lastDoneAt === undefined || at > lastDoneAt ? at : lastDoneAt + Math.max(0, Math.floor((expiresAt - lastDoneAt) / 2));
+  const latest = expiresAt - overlapMs - drainLimitMs;
+  if (lastDoneAt !== undefined && latest <= lastDoneAt) return lastDoneAt + Math.max(0, Math.floor((expiresAt - lastDoneAt) / 2));
+  if (window === undefined || isInside(latest, window)) return latest;
+  const opened = lastOpening(latest, window);
+  return lastDoneAt === undefined || opened > lastDoneAt ? opened : latest;
 }
 
 function plannedAfter({ schedule }: CredentialConfig, base: number): number | undefined {
@@ -78,6 +87,13 @@ export function intoWindow(at: number, window: Window | undefined): number {
 /** When the window that is open at `at` closes. */
 export function windowCloses(at: number, window: Window): number {
   return nextLocal(window.to, window.zone, at);
+}
+
+/** When the window last opened before `at`, in which it is closed. */
+function lastOpening(at: number, { from, zone }: Window): number {
+  let opened = nextLocal(from, zone, at - 2 * DAY_MS);
+  for (let next = opened; next < at; next = nextLocal(from, zone, next + MINUTE_MS)) opened = next;
+  return opened;
 }
 
 function isInside(at: number, { from, to, zone }: Window): boolean {

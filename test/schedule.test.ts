@@ -185,6 +185,24 @@ describe("a key that expires", () => {
     expect(next({ expiresAt: START + DAY })).toBe(START - HOUR);
   });
 
+  describe("with a window", () => {
+    const window = { from: "02:00", to: "05:00", zone: "Europe/Berlin" };
+    const expiring = (latest: string, past: Partial<Past> = {}) =>
+      iso(next({ expiresAt: at(latest) + HOUR + DAY, ...past }, { window, schedule: undefined }));
+
+    test.each([
+      ["in it, then", "2026-11-20T02:30:00Z", "2026-11-20T02:30:00Z"],
+      ["later that day, in the one before", "2026-11-20T12:00:00Z", "2026-11-20T01:00:00Z"],
+      ["earlier that day, in the one of the day before", "2026-11-20T00:30:00Z", "2026-11-19T01:00:00Z"],
+      ["at its end, in that one", "2026-11-20T04:00:00Z", "2026-11-20T01:00:00Z"],
+    ])("is replaced before there is no time left: %s", (_, latest, due) => expect(expiring(latest)).toBe(due));
+
+    test("but not twice in one window, where its life does not reach to the next", () => {
+      const lastDoneAt = at("2026-11-20T01:10:00Z");
+      expect(expiring("2026-11-20T12:00:00Z", { lastDoneAt })).toBe("2026-11-21T01:00:00Z");
+    });
+  });
+
   test("but not at once again after a failure", () => {
     const lastEnded = { outcome: "failed", endedAt: START } as const;
     expect(next({ lastEnded, failures: 1, expiresAt: START + HOUR })).toBe(START + HOUR);

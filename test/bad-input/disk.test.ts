@@ -44,6 +44,9 @@ const error = (message: string, hint: string) => ({
   stderr: `rotatectl: error: ${message}\nrotatectl: hint: ${hint}\n`,
 });
 
+const ROTATECTL = fileURLToPath(new URL("../../bin/rotatectl", import.meta.url));
+const VENDORS = fileURLToPath(new URL("../cli/init/vendors.json5", import.meta.url));
+
 describe.skipIf(!canMount)(`a disk that fails${why}`, () => {
   test("the state directory is full: told to who asks and in the log, and nothing is lost", { timeout: 120_000 }, async () => {
     const seen = await onSmallDisk("state");
@@ -84,5 +87,16 @@ describe.skipIf(!canMount)(`a disk that fails${why}`, () => {
       stderr: expect.stringMatching(/hint: ./),
     });
     expect(seen["check"]).toMatchObject({ code: 1, stdout: expect.stringMatching(/read-only file system\n.*hint: .*mounted read-only/) });
+  });
+
+  test("rotatectl init leaves no half of a file", () => {
+    const small = mkdtempSync(join(tmpdir(), "rotated-small-"));
+    const output = join(small, "rotated.yaml");
+    const fill = 'mount -t tmpfs -o size=16k none "$SMALL" && head -c 16384 /dev/zero > "$SMALL/full"; "$@"; echo $?; ls "$SMALL"';
+    const args = [process.execPath, ROTATECTL, "init", VENDORS, "--output", output];
+    const ran = spawnSync("unshare", ["-m", "sh", "-c", fill, "sh", ...args], { env: { ...process.env, SMALL: small }, encoding: "utf8" });
+    rmSync(small, { recursive: true });
+    expect(ran.stderr).toContain(`rotatectl: error: ${output} cannot be written: ENOSPC`);
+    expect(ran.stdout).toBe("2\nfull\n");
   });
 });
