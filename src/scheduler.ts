@@ -4,6 +4,7 @@ import type { Logger } from "./log.ts";
 import type { Engine } from "./rotation/engine.ts";
 import { CAN_BEGIN, type PlanName, pinPlan, ROUTINE } from "./rotation/plans.ts";
 import { intoWindow, nextRotation, spreadMissed, windowCloses } from "./schedule.ts";
+import { DatabaseError } from "./state/database.ts";
 import type { Ledger } from "./state/ledger.ts";
 
 /** The one timer is never set beyond this: a `setTimeout` longer than 24 days fires at once, and clocks are set anew. */
@@ -14,7 +15,7 @@ const SHORTEST_SLEEP_MS = 10;
 const JUMP_MS = 300_000;
 /** How far behind its time the timer may be before it counts as lost. */
 const LATE_MS = 10_000;
-/** When to go on after a wake-up that failed. */
+/** When to go on after a wake-up, or a start, that failed. */
 const AFTER_FAILURE_MS = 5000;
 
 /** Decides when: starts what the schedules ask for, wakes the engine when a rotation is due, and keeps one timer for all of it. */
@@ -57,26 +58,35 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
     if (stopped) return;
     noticeJump();
     const now = clock.now();
-    for (const [name, at] of plannedAt) {
-      const credential = parts.config().credentials[name];
-      if (at > now || credential === undefined) continue;
-      // What was missed, or slept over, waits for the window like anything else.
-      const opens = intoWindow(now, credential.window);
-      plannedAt.set(name, opens);
-      if (opens > now) continue;
+    for (const [name, at] of plannedAt) if (at <= now) begin(name, now);
+    engine.runDue();
+    arm();
+  }
+
+  /** What was missed, or slept over, waits for the window like anything else. One that cannot be started holds up no other. */
+  function begin(name: string, now: number): void {
+    const credential = parts.config().credentials[name];
+    if (credential === undefined) return;
+    const opens = intoWindow(now, credential.window);
+    plannedAt.set(name, opens);
+    if (opens > now) return;
+    try {
+      const plan = planFor(parts, credential, { now: false, at: now });
       const { rotation, started } = ledger.start({
         credential: name,
-        plan: planFor(parts, credential, { now: false, at: now }),
+        plan,
         trigger: "schedule",
         actor: null,
         reason: null,
         idempotencyKey: null,
       });
       plannedAt.delete(name);
-      if (started) log.info({ credential: name, rotation: rotation.id, plan: rotation.plan.name }, "rotation started");
+      if (started) log.info({ credential: name, rotation: rotation.id, plan: plan.name }, "rotation started");
+    } catch (error) {
+      if (error instanceof DatabaseError) throw error;
+      plannedAt.set(name, now + AFTER_FAILURE_MS);
+      log.error({ err: error, credential: name, retryInMs: AFTER_FAILURE_MS }, "cannot start a rotation");
     }
-    engine.runDue();
-    arm();
   }
 
   function noticeJump(): void {

@@ -23,6 +23,24 @@ test("starts what is due, at its time and once", () => {
   expect(scheduler.nextAt("main"), "counted from its end").toBe(Date.now() + 30 * DAY);
 });
 
+test("one that cannot be started is tried again, and holds up no other", () => {
+  const { ledger, scheduler, credentials, lines } = makeScheduler({ names: ["broken", "main"] });
+  scheduler.refresh();
+  const { broken } = credentials;
+  credentials["broken"] = new Proxy(broken as CredentialConfig, {
+    get(credential, field) {
+      if (field === "consumers") throw new Error("a bug");
+      return Reflect.get(credential, field);
+    },
+  });
+  vi.advanceTimersByTime(30 * DAY + 20);
+  expect(ledger.rotations.open("main")).toBeDefined();
+  expect(lines.map((line) => JSON.parse(line))).toContainEqual(expect.objectContaining({ credential: "broken", retryInMs: 5000 }));
+  credentials["broken"] = broken as CredentialConfig;
+  vi.advanceTimersByTime(5000);
+  expect(ledger.rotations.open("broken")).toBeDefined();
+});
+
 describe("nothing is planned for a credential", () => {
   test("that is paused, until it is resumed", () => {
     const { scheduler, ledger } = makeScheduler();
