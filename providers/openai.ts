@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { AdapterError, hasCode } from "../src/contract/errors.ts";
+import { afterCreate } from "../src/contract/after-create.ts";
+import { hasCode } from "../src/contract/errors.ts";
 import { type CreatedKey, defineProvider, type Provider } from "../src/contract/provider.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminApi } from "./openai/admin-api.ts";
@@ -93,17 +94,8 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
    * under its label whose secret nobody has: the engine finds it there and revokes it.
    */
   async function narrow(keyId: string, signal: AbortSignal): Promise<void> {
-    try {
-      await admin(keyUrl(keyId), { action: "openai: narrow key", method: "POST", body: scopes, reply: identified, signal });
-    } catch (error) {
-      if (!(error instanceof AdapterError)) throw error;
-      // Whatever this call answered, the key is there: no code may say that nothing was created.
-      throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, {
-        cause: error,
-        cure: error.hint,
-        ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
-      });
-    }
+    const request = { action: "openai: narrow key", method: "POST", body: scopes, reply: identified, signal } as const;
+    await afterCreate(() => admin(keyUrl(keyId), request));
   }
 
   return {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { afterCreate } from "../../src/contract/after-create.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
 import type { HttpRequest } from "../../src/contract/http.ts";
 import { readAll } from "../../src/contract/listing.ts";
@@ -35,15 +36,6 @@ export async function guardrailOf(admin: Admin, hash: string, signal: AbortSigna
  */
 export async function bindTo(admin: Admin, guardrail: string, hash: string, signal: AbortSignal): Promise<void> {
   const request = { action: "openrouter: bind key to guardrail", method: "POST", body: { key_hashes: [hash] }, signal } as const;
-  try {
-    await admin(`/guardrails/${encodeURIComponent(guardrail)}/assignments/keys`, { ...request, reply: assigned });
-  } catch (error) {
-    if (!(error instanceof AdapterError)) throw error;
-    // Whatever this call answered, the key is there: no code may say that nothing was created.
-    throw new AdapterError("unavailable", `${error.message}; the new key stays unused`, {
-      cause: error,
-      cure: error.hint,
-      ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
-    });
-  }
+  const path = `/guardrails/${encodeURIComponent(guardrail)}/assignments/keys`;
+  await afterCreate(() => admin(path, { ...request, reply: assigned }));
 }
