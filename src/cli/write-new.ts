@@ -16,7 +16,10 @@ export async function writeNew(path: string, text: string, force: boolean): Prom
   } catch (error) {
     const code = errnoOf(error);
     if (code === "EEXIST") throw new UsageError(`${path} is there already`, "give another path, or --force to replace it");
-    throw new UsageError(`${path} cannot be written: ${code ?? "unknown error"}`, "look at its directory, its owner and its mode, and at the space left");
+    throw new UsageError(
+      `${path} cannot be written: ${code ?? "unknown error"}`,
+      "look at its directory, its owner and its mode, and at the space left",
+    );
   }
 }
 
