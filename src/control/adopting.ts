@@ -118,7 +118,8 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
           `make its first key with: rotatectl rotate ${name}`,
         );
       const fingerprint = secret.fingerprint(parts.fingerprintKey);
-      const known = ledger.keys.all(name).findLast((key) => key.fingerprint === fingerprint && key.stage !== "dead");
+      // One that was announced as revoked is a debt for ever, and not taken back.
+      const known = ledger.keys.live(name).findLast((key) => key.fingerprint === fingerprint && key.revokeAnnouncedAt === null);
       if (known?.stage === "current") return bringBack(known, actor);
 
       const found = await findKey(name, secret, keyId, call);

@@ -140,7 +140,8 @@ function onward(context: StepContext, serving: Key, reconciled: Reconciled, gone
   const writes = {
     keys: [...reconciled.keys, probed(context, serving)],
     events: [...reconciled.events, ...(gone ? [{ code: "keySettled", detail: { keyId: serving.vendorId } } as const] : [])],
-    rotation: { ...reconciled.rotation, forwardOnly: gone },
+    // Of a revoked one that came back it says nothing about the key that served.
+    rotation: { ...reconciled.rotation, forwardOnly: gone && reconciled.rotation.old !== undefined },
   };
   if (context.plan.name !== "initial") return { go: "next", ...writes };
   // A store that holds a key of ours is not empty: its consumers need the care of a routine rotation.
@@ -161,7 +162,8 @@ interface Reconciled {
 
 /** Settles what earlier rotations left: the key of ours that the store holds is the current one, pending ones are debts. */
 function reconcile(context: StepContext, holds: StoreHolds): Reconciled {
-  const serving = holds.what === "ours" ? holds.key : undefined;
+  // A store that was restored may hold a key that was revoked since: nothing makes that one current again.
+  const serving = holds.what === "ours" && holds.key.revokeAnnouncedAt === null ? holds.key : undefined;
   const keys: { id: number; set: KeyPatch }[] = [];
   for (const key of context.keys) {
     if (key.id === serving?.id) continue;

@@ -33,8 +33,12 @@ export async function promote(context: StepContext): Promise<Answer> {
     });
   }
   const over = holds.what === "ours" ? holds.key.version : undefined;
+  // One that a restored store holds left the keep when it was dead: the store compares what it replaces with what is kept.
+  const dead = holds.what === "ours" && holds.key.stage === "dead" ? holds : undefined;
+  if (dead !== undefined) await context.call((signal) => context.store.stage(dead.key.version, dead.secret, signal));
   await context.announce({ kind: "promote", key: target });
   await context.call((signal) => context.store.promote(target.version, over, signal));
+  if (dead !== undefined) await context.call((signal) => context.store.discard(dead.key.version, signal));
 
   const seen = await storeHolds(context);
   if (is(seen, target)) return copyToMirrors(context, target, seen.secret);
