@@ -22,3 +22,29 @@ test("it takes the usual three elsewhere, and no setting of a vendor asks for mo
   expect((await refusedOnce(undefined)).events ?? []).toEqual([]);
   expect((await refusedOnce(9)).events ?? []).toEqual([]);
 });
+
+/** `confirm` of a debt that was refused twice, the last time at `lastAt`, at a vendor that still knows it where `accepted`. */
+function refusedTwice(lastAt: number, { accepted = false, limitMs = 10_000 } = {}) {
+  const old = key(1, { stage: "retiring", revokedAt: NOW - 1000 });
+  const memo = { [old.version]: { count: 2, firstAt: NOW - 500, lastAt } };
+  const verdicts = { "sk-canary-2": "accepted", "sk-canary-1": accepted ? "accepted" : "refused" } as const;
+  const { context } = memoryContext(scene({ old, memo, verdicts }));
+  const timing = { ...context.timing, confirm: { ...context.timing.confirm, limitMs } };
+  return { old, answer: confirm({ ...context, timing }) };
+}
+
+test("a wake-up before its time, as after `retry`, brings no two refusals closer together", async () => {
+  const { answer } = refusedTwice(NOW - 4);
+  expect(await answer).toEqual({ go: "again", at: NOW + 6 });
+});
+
+test("refusals from before the clock went back are not counted: how far apart they lie is not known", async () => {
+  const { old, answer } = refusedTwice(NOW + 3_600_000);
+  expect(await answer).toMatchObject({ go: "again", memo: { [old.version]: { count: 1, lastAt: NOW } } });
+});
+
+test("a rotation that is stuck because the vendor still knows the key has forgotten the refusals before: they must be in a row", async () => {
+  const { answer } = refusedTwice(NOW - 100, { accepted: true, limitMs: 0 });
+  expect(await answer).toMatchObject({ go: "stuck" });
+  expect((await answer).rotation).toEqual({ memo: {} });
+});

@@ -22,7 +22,10 @@ export async function confirm(context: StepContext): Promise<Answer> {
   }
 
   const seen = seenOf(context, debt);
+  const next = (seen?.lastAt ?? 0) + context.timing.confirm.apartMs;
   if (isDead(context, debt, seen)) return bury(context, debt, seen);
+  // Whoever wakes it early, with `retry` for one, brings no two looks closer together.
+  if (context.clock.now() < next) return { go: "again", at: next };
   const secret = await secretOf(context, debt);
   return secret === undefined || context.target === undefined
     ? countAbsence(context, debt, seen)
@@ -79,7 +82,7 @@ function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer>
   if (clock.now() < rotation.stepSince + timing.confirm.limitMs) return Promise.resolve(again(context, timing.confirm.apartMs, memo));
   const what = context.plan.supply === "dual-slot" ? "regenerate" : "delete";
   const hint = `${what} it in the vendor's console, then: rotatectl retry`;
-  return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint } });
+  return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint }, rotation: { memo } });
 }
 
 /** Often enough in a row, and the last time when no part of the vendor can still know the key. */
@@ -89,8 +92,10 @@ function isDead(context: StepContext, debt: Key, seen: Seen | undefined): seen i
   return seen !== undefined && seen.count >= times && seen.lastAt >= (debt.revokedAt ?? 0) + revokeLagMs;
 }
 
+/** Nothing where the clock went back meanwhile: how far apart they lie is not known then. */
 function seenOf(context: StepContext, debt: Key): Seen | undefined {
-  return context.rotation.memo[debt.version] as Seen | undefined;
+  const seen = context.rotation.memo[debt.version] as Seen | undefined;
+  return seen !== undefined && seen.lastAt <= context.clock.now() ? seen : undefined;
 }
 
 function remember(context: StepContext, debt: Key, seen: Seen | undefined, now: number): Readonly<Record<string, unknown>> {
