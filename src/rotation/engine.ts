@@ -47,7 +47,8 @@ export function createEngine(parts: EngineParts) {
   async function drive(id: number, abort: AbortSignal, state: TurnState): Promise<void> {
     for (let rotation = ledger.rotation(id); ; ) {
       const due = rotation.outcome === null && rotation.dueAt !== null && rotation.dueAt <= clock.now();
-      if (!due || abort.aborted || stopping) return;
+      // Who waits for the call of this step to answer does not wait for another one to be begun.
+      if (!due || abort.aborted || stopping || takenOver.includes(id)) return;
       const next = await turn(rotation, abort, state);
       if (next === undefined) return;
       rotation = next;

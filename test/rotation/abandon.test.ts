@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Step } from "../../src/model.ts";
 import { expectPromisesHold } from "../kill/invariants.ts";
-import { adminCalls, ended, events, KEEP, type Kept, SHORT_CALLS, stuck, until, view, withHost } from "./scenario.ts";
+import { adminCalls, CALL_MS, ended, events, KEEP, type Kept, SHORT_CALLS, stuck, until, view, withHost } from "./scenario.ts";
 
 describe.concurrent("abandon", () => {
   test.each(Object.keys(KEEP) as Kept[])("at %s calls nobody, and the next rotation settles everything", { timeout: 120_000 }, (step) =>
@@ -22,6 +22,28 @@ describe.concurrent("abandon", () => {
       expect(rotation.lastError).toBeNull();
       expect(rotation.outcome).toBe("done");
       await expectPromisesHold(host, rotation, "made", { started: 2 });
+    }),
+  );
+
+  test("while a revoke is under way: its answer is awaited, and the next one is not begun", { timeout: 120_000 }, () =>
+    withHost({ timing: SHORT_CALLS }, async (host) => {
+      host.startLoad();
+      const release = KEEP.drain(host);
+      await host.rotate();
+      await host.reaches("drain");
+      await host.host.client.call("abandon", { name: "main" });
+      await release();
+      host.vendor.faults.add({ method: "DELETE", path: "/api_keys/", times: 1, fault: { do: "delay", ms: CALL_MS / 2 } });
+      const { id } = await host.rotate();
+      await until(host, "it has asked", () => adminCalls(host, "DELETE").length > 0);
+      await host.host.client.call("abandon", { name: "main" });
+      expect((await view(host, id)).outcome).toBe("abandoned");
+      expect(await events(host, "keyRevoked")).toHaveLength(1);
+      expect(adminCalls(host, "DELETE")).toHaveLength(1);
+
+      const rotation = await ended(host, (await host.rotate()).id);
+      expect(rotation.outcome).toBe("done");
+      await expectPromisesHold(host, rotation, "made", { started: 3 });
     }),
   );
 });
