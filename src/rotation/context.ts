@@ -60,8 +60,8 @@ export interface CredentialContext {
   othersHolding(key: Pick<Key, "provider" | "vendorId">): readonly Key[];
 
   readonly provider: Omit<ProviderPlug, "provider"> & { readonly provider: SafeProvider };
-  /** The provider that issued a key, which may be another one than the credential's present one. */
-  issuer(key: Key): Omit<ProviderPlug, "provider"> & { readonly provider: SafeProvider };
+  /** The provider that issued a key, or was asked for one, which may be another one than the credential's present one. */
+  issuer(key: Pick<Key, "provider">): Omit<ProviderPlug, "provider"> & { readonly provider: SafeProvider };
   /** Whether the issuer can switch a key off and on. */
   canDisable(key: Key): boolean;
   readonly store: Store;
@@ -101,13 +101,13 @@ export interface StepContext extends CredentialContext {
   openIntents(): readonly Intent[];
   /** The create call of an intent. */
   createCall(label: string): Call | undefined;
-  /** Whether the ledger has a key of the credential's provider, of any credential, dead ones too. */
-  isInLedger(vendorId: string): boolean;
+  /** Whether the ledger has a key of a provider, of any credential, dead ones too. */
+  isInLedger(key: Pick<Key, "provider" | "vendorId">): boolean;
   /**
-   * Until when a create call of another credential at this provider may still be answered, so that a key of its making is not in
+   * Until when a create call of another credential at a provider may still be answered, so that a key of its making is not in
    * the ledger yet; `undefined` when none is under way.
    */
-  othersCreateUntil(): number | undefined;
+  othersCreateUntil(provider: string): number | undefined;
   /** The consumers of the pinned and of the present configuration. */
   readonly consumers: readonly ConsumerPlug[];
 

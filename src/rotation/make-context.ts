@@ -33,9 +33,9 @@ export function makeContext(
     ),
     openIntents: () => ledger.keys.openIntents(credential.name),
     createCall: ledger.keys.createCall,
-    isInLedger: (vendorId) => ledger.keys.byVendorId(credential.provider, vendorId).length > 0,
-    othersCreateUntil() {
-      const others = ledger.keys.openIntentsAt(credential.provider).filter((intent) => intent.credential !== credential.name);
+    isInLedger: ({ provider, vendorId }) => ledger.keys.byVendorId(provider, vendorId).length > 0,
+    othersCreateUntil(provider) {
+      const others = ledger.keys.openIntentsAt(provider).filter((intent) => intent.credential !== credential.name);
       const open = others.flatMap(({ label }) => ledger.keys.createCall(label) ?? []).filter(({ answeredAt }) => answeredAt === null);
       const until = Math.max(...open.map(({ openUntil }) => openUntil));
       return until > parts.clock.now() ? until : undefined;

@@ -14,9 +14,12 @@ import { tellSlots } from "./slots.ts";
  * is the one that was not there before, if the account is ours alone. An absent one closes the intent, but only once the
  * vendor's listing can no longer lag behind the moment at which the create call could last take effect.
  */
-export async function settleIntents(context: StepContext, wanted: boolean): Promise<Answer | undefined> {
-  const intent = context.openIntents()[0];
+export async function settleIntents(present: StepContext, wanted: boolean): Promise<Answer | undefined> {
+  const intent = present.openIntents()[0];
   if (intent === undefined) return undefined;
+  // The credential may have another provider by now: the key is looked for where the call went, and is of no use but there.
+  const context = { ...present, provider: present.issuer(intent) };
+  const usable = wanted && present.provider.name === intent.provider;
   const { provider, listLagMs } = context.provider;
 
   const listed = await context.call((signal) => provider.list(signal));
@@ -25,12 +28,12 @@ export async function settleIntents(context: StepContext, wanted: boolean): Prom
   if (found !== undefined) {
     if (intent.known !== null) {
       // Another credential's call may be making just this key: its answer is awaited before anything is said of it.
-      const until = context.othersCreateUntil();
+      const until = context.othersCreateUntil(intent.provider);
       const now = context.clock.now();
       if (until !== undefined) return again(context, Math.max(1, Math.min(until - now, context.timing.pollMs)));
     }
     const doubt = whyInDoubt(context, intent, candidates) ?? (await whyNotIdle(context, listed));
-    return doubt === undefined ? takeIn(context, intent, found, wanted) : showToPerson(context, intent, candidates, doubt);
+    return doubt === undefined ? takeIn(context, intent, found, usable) : showToPerson(context, intent, candidates, doubt);
   }
 
   const call = context.createCall(intent.label);
@@ -45,7 +48,7 @@ export async function settleIntents(context: StepContext, wanted: boolean): Prom
 
 function couldBeOf(context: StepContext, intent: Intent, { id, label }: VendorKey): boolean {
   if (intent.known === null) return label === intent.label;
-  return !intent.known.includes(id) && !context.isInLedger(id);
+  return !intent.known.includes(id) && !context.isInLedger({ provider: intent.provider, vendorId: id });
 }
 
 function whyInDoubt({ provider }: StepContext, { known, label }: Intent, candidates: readonly VendorKey[]): string | undefined {

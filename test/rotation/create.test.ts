@@ -59,10 +59,12 @@ function about(outside: Outside) {
       },
     }),
   };
+  const issuer = { ...context.provider, provider, ...(outside.exclusive && { unlabelled: { exclusive: true } }) };
   const here: StepContext = {
     ...context,
     openIntents: () => outside.intents ?? [],
-    provider: { ...context.provider, provider, ...(outside.exclusive && { unlabelled: { exclusive: true } }) },
+    provider: issuer,
+    issuer: () => issuer,
     othersCreateUntil: () => (outside.othersMs === undefined ? undefined : NOW + outside.othersMs),
     newSecret: () => (outside.ownSecret ? new Secret(OURS) : undefined),
     store: {
@@ -165,5 +167,15 @@ describe("a vendor without labels, in an account that is ours alone", () => {
     expect(answer).toMatchObject({ go: "again", at: NOW + 5 });
     expect(answer).not.toHaveProperty("newKey");
     expect(answer).not.toHaveProperty("closeIntents");
+  });
+});
+
+test("a credential that has another provider by now: the key of a lost call is found where it was made, and is a debt", async () => {
+  const { context, kept } = about({ listed: [ROW], intents: [INTENT] });
+  kept.set(LABEL, new Secret(THEIRS));
+  const moved = { ...context.provider, name: "newer", provider: { ...context.provider.provider, list: async () => [] } };
+  expect(await settleIntents({ ...context, provider: moved }, true)).toMatchObject({
+    newKey: { provider: "openai", vendorId: "key_9", asTarget: false, stage: "retiring" },
+    closeIntents: [LABEL],
   });
 });

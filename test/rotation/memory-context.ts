@@ -165,7 +165,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     keyWith: (fingerprint) => listed.find((row) => row.fingerprint === fingerprint),
     othersHolding: () => of.others,
     othersCreateUntil: () => undefined,
-    isInLedger: (vendorId) => listed.some((row) => row.vendorId === vendorId),
+    isInLedger: ({ vendorId }) => listed.some((row) => row.vendorId === vendorId),
     provider: plug,
     issuer: () => plug,
     canDisable: () => of.canDisable,
