@@ -145,11 +145,22 @@ describe("disable", () => {
     expect(third.calls).toEqual([]);
   });
 
-  test("a key that does not work again yet is asked again, and stays off in the ledger", async () => {
+  test("a key that does not work again yet is asked again, stays off in the ledger, and a person learns of it", async () => {
     const off = key(1, { stage: "retiring", disabledAt: NOW });
     const verdicts = { "sk-canary-1": "refused", "sk-canary-2": "accepted" } as const;
     const { context } = memoryContext(scene({ old: off, verdicts, memo: { off: [1], failed: true } }));
-    expect(await disable(context)).toMatchObject({ go: "again", at: NOW + 20, keys: [] });
+    const answer = await disable(context);
+    expect(answer).toMatchObject({ go: "again", at: NOW + 50, problem: { code: "refused" } });
+    expect(answer.keys ?? []).toEqual([]);
+  });
+
+  test.each([
+    ["the target's secret is lost", { kept: [1] }],
+    ["the vendor refuses the target", verdict("refused")],
+  ])("while all are on, the gate's own answer counts: %s, which validate would not see", async (_, but) => {
+    const { context, calls } = memoryContext(scene(but));
+    expect(await disable(context)).toMatchObject({ go: "plan", plan: { name: "back" } });
+    expect(calls).toEqual([]);
   });
 });
 

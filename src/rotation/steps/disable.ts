@@ -3,6 +3,7 @@ import type { Answer, StepContext } from "../context.ts";
 import { proveAll } from "../evidence.ts";
 import { enableAgain, throughGate } from "../gate.ts";
 import { again, askVendor, secretOf } from "../observe.ts";
+import { waitBefore } from "../retry.ts";
 
 /** Where the vendor can: switches the debts off and looks again, before anything is deleted for good. */
 export async function disable(context: StepContext): Promise<Answer> {
@@ -15,7 +16,10 @@ export async function disable(context: StepContext): Promise<Answer> {
   const debt = debts.find((key) => !off.has(key.id));
   if (debt === undefined) return awaitParts(context, debts) ?? validateAgain(context);
   const through = await throughGate(context, "disable", debt);
-  if (!through.passed) return through.answer.go === "again" ? through.answer : { ...again(context, 0, { ...memo, failed: true }) };
+  if (!through.passed) {
+    const allOn = debts.every((key) => key.disabledAt === null);
+    return allOn || through.answer.go === "again" ? through.answer : again(context, 0, { ...memo, failed: true });
+  }
   return { ...again(context, 0, { ...memo, off: [...off, debt.id] }), events: [{ code: "keyDisabled", detail: { keyId: debt.vendorId } }] };
 }
 
@@ -42,10 +46,14 @@ async function switchOn(context: StepContext, debts: readonly Key[]): Promise<An
   if (off === undefined) return { go: "step", step: "validate", why: "not every consumer was fine without the old key" };
   await enableAgain(context, off);
   const secret = await secretOf(context, off);
-  const accepted = secret === undefined || (await askVendor(context, off, secret)) === "accepted";
+  const verdict = secret === undefined ? "accepted" : await askVendor(context, off, secret);
+  const accepted = verdict === "accepted";
+  const events = [{ code: "keyEnabled", detail: { keyId: off.vendorId, accepted } }] as const;
+  if (accepted) return { ...again(context, 0), keys: [{ id: off.id, set: { disabledAt: null } }], events };
+  const text = `${off.vendorId} was switched on again, and the vendor ${verdict === "refused" ? "refuses it" : "does not let it work"}`;
   return {
-    ...again(context, accepted ? 0 : context.timing.pollMs),
-    keys: accepted ? [{ id: off.id, set: { disabledAt: null } }] : [],
-    events: [{ code: "keyEnabled", detail: { keyId: off.vendorId, accepted } }],
+    ...again(context, waitBefore(context.rotation.attempts, context.timing, undefined)),
+    problem: { code: verdict, text, hint: "look at the key, its quota and its billing at the vendor; it is tried again by itself" },
+    events,
   };
 }
