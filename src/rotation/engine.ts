@@ -121,11 +121,18 @@ export function createEngine(parts: EngineParts) {
     if (rotation !== undefined) parts.atRest(rotation);
   }
 
-  /** The clock went back: what waits would sleep until the old time. A step that is run too early waits anew. */
+  /**
+   * The clock went back: what waits would sleep until the old time. A step that is run too early waits anew; its limits, and the
+   * calls that are open, count from now.
+   */
   function wakeAll(now: number): void {
     heldBack.clear();
-    for (const rotation of ledger.rotations.allOpen())
-      if (rotation.dueAt !== null && rotation.dueAt > now) ledger.commit(rotation, { rotation: { dueAt: now } });
+    ledger.reopenCalls(now);
+    for (const rotation of ledger.rotations.allOpen()) {
+      const { dueAt, stepSince } = rotation;
+      if (stepSince <= now && (dueAt ?? 0) <= now) continue;
+      ledger.commit(rotation, { rotation: { dueAt: dueAt === null ? null : Math.min(dueAt, now), stepSince: Math.min(stepSince, now) } });
+    }
   }
 
   async function interrupt(id: number): Promise<void> {

@@ -42,6 +42,9 @@ export function openKeys(db: Db) {
       insert into calls (credential, rotation, kind, label, key, announced_at, open_until)
       values (@credential, @rotation, @kind, @label, @key, @announcedAt, @openUntil)`),
     answerCall: db.prepare("update calls set answered_at = ? where id = +? and answered_at is null"),
+    reopenCalls: db.prepare(`
+      update calls set open_until = @now + open_until - announced_at, announced_at = @now
+      where answered_at is null and announced_at > +@now`),
     openUntil: db
       .prepare<[string, number], number | null>(
         "select max(open_until) from calls where credential = +? and answered_at is null and open_until > +?",
@@ -78,6 +81,8 @@ export function openKeys(db: Db) {
     insertCall: (call: Omit<Call, "id" | "answeredAt"> & { rotation: number | null }): number =>
       Number(statements.insertCall.run(call).lastInsertRowid),
     answerCall: (id: number, now: number): void => void statements.answerCall.run(now, id),
+    /** Calls without an answer that were announced after `now`, before the clock went back, are as if they left now. */
+    reopenCalls: (now: number): void => void statements.reopenCalls.run({ now }),
     /** When the last call that was announced and has no answer can no longer take effect; `undefined` when none may at `now`. */
     openUntil: (credential: string, now: number): number | undefined => statements.openUntil.get(credential, now) ?? undefined,
     /** The create call of an intent. */

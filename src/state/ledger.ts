@@ -194,6 +194,11 @@ export function openLedger(db: Db, clock: { now(): number }) {
       });
     },
 
+    /** The clock went back to `now`: no call may be open until the old time. */
+    reopenCalls(now: number): void {
+      transaction(() => keys.reopenCalls(now));
+    },
+
     /** Writes what an operator did to a credential outside of a rotation. */
     record(credential: string, events_: readonly EventDraft[], write: () => void = () => {}): void {
       transaction(() => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { contradicted } from "../../src/rotation/steps/reload.ts";
+import { verify } from "../../src/rotation/steps/verify.ts";
 import { memoryContext, NOW, scene } from "./memory-context.ts";
 
 const PROBLEM = { code: "contradicted", text: "the gateway holds another value", hint: "look at it" };
@@ -25,4 +26,14 @@ test("one that lasted for as long as somebody looked leads back", async () => {
 
 test("one that was last seen before a long outage begins anew: nobody saw it last", async () => {
   expect(await look({ [SINCE]: longAgo, [LAST]: longAgo }).answer).toMatchObject({ go: "again", memo: { [SINCE]: NOW } });
+});
+
+test("one that was first seen before the clock went back counts from now, and not from the old time", async () => {
+  const ahead = NOW + timing.reloadSettleMs + timing.proveTimeoutMs;
+  expect(await look({ [SINCE]: ahead, [LAST]: ahead }).answer).toMatchObject({ go: "again", memo: { [SINCE]: NOW } });
+});
+
+test("so does the time over which a new key must be accepted", async () => {
+  const { context } = memoryContext(scene({ memo: { accepted: 1, firstAt: NOW + 3_600_000 } }));
+  expect(await verify(context)).toMatchObject({ go: "again", memo: { accepted: 2, firstAt: NOW } });
 });

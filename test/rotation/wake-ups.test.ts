@@ -98,15 +98,20 @@ describe("wake-ups", () => {
   });
 
   test("one that waits when the wall clock goes back is not asleep until the old time", async () => {
-    const { ledger, time, scheduler, start } = openDaemon(["main"]);
+    const { clock, ledger, time, scheduler, start } = openDaemon(["main"]);
     const { id } = start("main");
     scheduler.refresh();
     await vi.advanceTimersByTimeAsync(2 * HOUR);
     const before = ledger.rotation(id).attempts;
+    const call = ledger.announce(ledger.rotation(id), "openai", { kind: "create", label: "label", openUntil: clock.now() + MINUTE });
     time.jumped = -30 * 24 * HOUR;
     await vi.advanceTimersByTimeAsync(2 * HOUR);
     scheduler.stop();
-    expect(ledger.rotation(id).attempts - before).toBeGreaterThanOrEqual(7);
+    const { attempts, stuckReason } = ledger.rotation(id);
+    expect(attempts - before).toBeGreaterThanOrEqual(7);
+    expect(stuckReason, "a person is told, as before").toBe("nobody is there");
+    expect(call).toBeDefined();
+    expect(ledger.keys.openUntil("main", clock.now()), "a call without an answer is not open until the old time").toBeUndefined();
   });
 
   test("a hundred that are due at once all get their turn, at each of their times", async () => {

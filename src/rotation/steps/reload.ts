@@ -50,7 +50,7 @@ export async function contradicted(context: StepContext, problem: Problem): Prom
   const { contradictedSince: since, contradictedAt: last } = rotation.memo;
   // Time in which nobody looked, because the daemon was down, is no time in which it lasted.
   const looked = typeof since === "number" && typeof last === "number" && now - last < timing.reloadSettleMs + timing.proveTimeoutMs;
-  const from = looked ? since : now;
+  const from = looked ? Math.min(since, now) : now;
   if (now - from >= timing.reloadSettleMs) return retreat(context, "contradicted", problem);
   return again(context, timing.pollMs, { ...rotation.memo, contradictedSince: from, contradictedAt: now });
 }

@@ -32,7 +32,8 @@ export async function verify(context: StepContext): Promise<Answer> {
   }
 
   const { times, overMs } = timing.verify;
-  const firstAt = typeof rotation.memo["firstAt"] === "number" ? rotation.memo["firstAt"] : now;
+  // The clock may have gone back since the first.
+  const firstAt = typeof rotation.memo["firstAt"] === "number" ? Math.min(rotation.memo["firstAt"], now) : now;
   const accepted = 1 + (typeof rotation.memo["accepted"] === "number" ? rotation.memo["accepted"] : 0);
   if (accepted < times || now - firstAt < overMs) {
     const gapMs = times > 1 ? Math.ceil(overMs / (times - 1)) : overMs;
