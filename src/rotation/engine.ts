@@ -76,7 +76,7 @@ export function createEngine(parts: EngineParts) {
     try {
       const now = clock.now();
       const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, now), now);
-      report(log, rotation, after);
+      report(log, rotation, after, now);
       return after;
     } catch (error) {
       return holdBack(rotation, error);
@@ -267,13 +267,13 @@ function notConfigured(rotation: Rotation): AdapterError {
 /** Which rotation a line of the log is about, and in which step it is. */
 const of = ({ credential, id, step }: Rotation) => ({ credential, rotation: id, step });
 
-function report(log: Logger, before: Rotation, after: Rotation): void {
+function report(log: Logger, before: Rotation, after: Rotation, now: number): void {
   const fields = { ...of(before), code: after.lastCode ?? undefined, attempt: after.attempts || undefined };
   if (after.outcome !== null) log.info({ ...fields, outcome: after.outcome }, "rotation ended");
   else if (after.stuckReason !== null && before.stuckReason !== after.stuckReason) {
     log.error({ ...fields, reason: after.stuckReason, hint: after.stuckHint }, "a person is needed");
   } else if (after.lastError !== null && after.lastError !== before.lastError) {
-    const retryInMs = after.dueAt === null ? undefined : after.dueAt - before.stepSince;
+    const retryInMs = after.dueAt === null ? undefined : after.dueAt - now;
     log.warn({ ...fields, reason: after.lastError, retryInMs }, "will retry");
   } else if (after.step !== before.step) log.info({ next: after.step }, "step done");
 }

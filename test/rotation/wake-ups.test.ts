@@ -35,7 +35,8 @@ function openDaemon(names: readonly string[]) {
   const unreachable = () => {
     throw new AdapterError("unreachable", "nobody is there");
   };
-  const log = pino({ level: "silent" });
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const plugs = () => ({ provider: unreachable, mirrors: () => [], store: unreachable, consumers: unreachable, consumer: unreachable });
   const atRest = ({ credential }: { credential: string }) => scheduler.touch(credential);
   const common = {
@@ -57,7 +58,7 @@ function openDaemon(names: readonly string[]) {
     const request = { trigger: "operator", actor: null, reason: null, idempotencyKey: null } as const;
     return ledger.start({ credential, plan, ...request }).rotation;
   };
-  return { clock, time, ledger, engine, scheduler, start };
+  return { clock, time, ledger, engine, scheduler, start, lines };
 }
 
 test("an overlap whose reload lies in the future, because the clock went back, counts from the jump", async () => {
@@ -95,6 +96,16 @@ describe("wake-ups", () => {
     expect(attempts).toBeGreaterThanOrEqual(96);
     expect(attempts).toBeLessThanOrEqual(100);
     expect({ stuckReason, outcome }).toEqual({ stuckReason: "nobody is there", outcome: null });
+  });
+
+  test("the log says how long it is until the next try, and not since when the step runs", async () => {
+    const { ledger, scheduler, start, lines } = openDaemon(["main"]);
+    const { id } = start("main");
+    ledger.commit(ledger.rotation(id), { rotation: { stepSince: Date.now() - 10 * MINUTE } });
+    scheduler.refresh();
+    await vi.advanceTimersByTimeAsync(SECOND);
+    scheduler.stop();
+    expect(lines.filter(({ msg }) => msg === "will retry").map(({ retryInMs }) => retryInMs)).toEqual([expect.closeTo(5 * SECOND, -2)]);
   });
 
   test("one that waits when the wall clock goes back is not asleep until the old time", async () => {
