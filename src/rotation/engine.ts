@@ -160,7 +160,9 @@ export function createEngine(parts: EngineParts) {
       };
     }
     const problem = asProblem(error);
-    if (error.retry) return { go: "again", at: now + waitBefore(rotation.attempts, timing, error), problem };
+    const waitMs = waitBefore(rotation.attempts, timing, error);
+    // The other side may wish for a day: a person is told before that, and not after.
+    if (error.retry) return { go: waitMs > timing.tellAfterMs ? "stuck" : "again", at: now + waitMs, problem };
     return { go: "stuck", at: now + waitBefore(Number.MAX_SAFE_INTEGER, timing, error), problem };
   }
 

@@ -2,7 +2,7 @@ import { generateKeySync, randomBytes } from "node:crypto";
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Config } from "../../src/config/config.ts";
-import { AdapterError } from "../../src/contract/errors.ts";
+import { type AdapterCode, AdapterError } from "../../src/contract/errors.ts";
 import type { Clock } from "../../src/contract/world.ts";
 import { createEngine, type Engine } from "../../src/rotation/engine.ts";
 import { pinPlan } from "../../src/rotation/plans.ts";
@@ -32,8 +32,9 @@ function openDaemon(names: readonly string[]) {
   const timing = { waitsMs: WAITS, tellAfterMs: 15 * MINUTE, callTimeoutMs: SECOND };
   const credentials = Object.fromEntries(names.map((name) => [name, { name, provider: "openai", consumers: [] }]));
   const config = () => ({ credentials, timing }) as unknown as Config;
+  const failure = { code: "unreachable" as AdapterCode, retryAfterMs: 0 };
   const unreachable = () => {
-    throw new AdapterError("unreachable", "nobody is there");
+    throw new AdapterError(failure.code, "nobody is there", failure);
   };
   const lines: Record<string, unknown>[] = [];
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
@@ -58,7 +59,7 @@ function openDaemon(names: readonly string[]) {
     const request = { trigger: "operator", actor: null, reason: null, idempotencyKey: null } as const;
     return ledger.start({ credential, plan, ...request }).rotation;
   };
-  return { clock, time, ledger, engine, scheduler, start, lines };
+  return { clock, time, ledger, engine, scheduler, start, lines, failure };
 }
 
 test("an overlap whose reload lies in the future, because the clock went back, counts from the jump", async () => {
@@ -106,6 +107,19 @@ describe("wake-ups", () => {
     await vi.advanceTimersByTimeAsync(SECOND);
     scheduler.stop();
     expect(lines.filter(({ msg }) => msg === "will retry").map(({ retryInMs }) => retryInMs)).toEqual([expect.closeTo(5 * SECOND, -2)]);
+  });
+
+  test("one that a vendor wants to wait for a day is tried no earlier, and a person is told at once", async () => {
+    const { ledger, scheduler, start, failure } = openDaemon(["main"]);
+    Object.assign(failure, { code: "rateLimited", retryAfterMs: 24 * HOUR });
+    const { id } = start("main");
+    scheduler.refresh();
+    await vi.advanceTimersByTimeAsync(23 * HOUR);
+    expect(ledger.rotation(id)).toMatchObject({ attempts: 1, stuckReason: "nobody is there" });
+    Object.assign(failure, { retryAfterMs: 0 });
+    await vi.advanceTimersByTimeAsync(1.1 * HOUR);
+    scheduler.stop();
+    expect(ledger.rotation(id).attempts).toBeGreaterThan(1);
   });
 
   test("one that waits when the wall clock goes back is not asleep until the old time", async () => {
