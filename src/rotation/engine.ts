@@ -277,5 +277,5 @@ function report(log: Logger, before: Rotation, after: Rotation, now: number): vo
   } else if (after.lastError !== null && after.lastError !== before.lastError) {
     const retryInMs = after.dueAt === null ? undefined : after.dueAt - now;
     log.warn({ ...fields, reason: after.lastError, retryInMs }, "will retry");
-  } else if (after.step !== before.step) log.info({ next: after.step }, "step done");
+  } else if (after.step !== before.step) log.info({ ...fields, next: after.step }, "step done");
 }

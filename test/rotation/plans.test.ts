@@ -24,6 +24,16 @@ describe.concurrent("initial", () => {
   );
 });
 
+test("each line of the log about a step says of which rotation it is", { timeout: 120_000 }, () =>
+  withHost({}, async (host) => {
+    const { id } = await host.rotate();
+    await ended(host, id);
+    const lines = host.host.log.split("\n").filter((line) => /"msg":"(step done|step answered|rotation ended)"/.test(line));
+    expect(lines.length).toBeGreaterThan(10);
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ credential: "main", rotation: id, step: expect.any(String) });
+  }),
+);
+
 describe.concurrent("rehearsal", () => {
   test("makes a key and kills it; consumers see nothing", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
