@@ -34,7 +34,9 @@ function redacted(fields: Record<string, unknown>, depth = 0): Record<string, un
   const shown = (value: unknown): unknown => {
     if (depth === DEEPEST || typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map(shown);
-    return Object.getPrototypeOf(value) === Object.prototype ? redacted({ ...value }, depth + 1) : value;
+    // Headers and what a parser makes often have no prototype.
+    const kind: unknown = Object.getPrototypeOf(value);
+    return kind === Object.prototype || kind === null ? redacted({ ...value }, depth + 1) : value;
   };
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, SECRET_FIELDS.has(name) ? "[redacted]" : shown(value)]));
 }

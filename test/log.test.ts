@@ -72,6 +72,12 @@ test("fields with telling names are redacted, although nobody knows their value"
   expect(lines[0]?.match(/\[redacted\]/g)).toHaveLength(5);
 });
 
+test("so are those of an object without a prototype, as a parser makes it", () => {
+  const { lines, log } = capture();
+  log.info({ reply: Object.assign(Object.create(null), { password: "hunter2hunter2" }) }, "asked");
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ reply: { password: "[redacted]" } });
+});
+
 test("an error shows type, code, hint, stack and causes, and nothing else that hangs on it", () => {
   const { lines, log } = capture();
   const socket = Object.assign(new Error("connect refused"), { code: "ECONNREFUSED", address: "10.0.0.1" });
