@@ -74,13 +74,24 @@ export function createEngine(parts: EngineParts) {
       answer = afterError(rotation, cause);
     }
     try {
-      const now = clock.now();
-      const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, now), now);
-      report(log, rotation, after, now);
-      return after;
+      return write(rotation, answer, announced);
+    } catch (error) {
+      if (error instanceof DatabaseError) return holdBack(rotation, error);
+      // What breaks a rule of the ledger breaks it each time: a person is told, as of any other bug.
+      answer = afterError(rotation, error);
+    }
+    try {
+      return write(rotation, answer, []);
     } catch (error) {
       return holdBack(rotation, error);
     }
+  }
+
+  function write(rotation: Rotation, answer: Answer, announced: readonly Call[]): Rotation {
+    const now = clock.now();
+    const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, now), now);
+    report(log, rotation, after, now);
+    return after;
   }
 
   /** The ledger cannot be written: a full disk, for one. The row is as it was; the calls that were announced stay open. */

@@ -99,6 +99,19 @@ describe("wake-ups", () => {
     expect({ stuckReason, outcome }).toEqual({ stuckReason: "nobody is there", outcome: null });
   });
 
+  test("what breaks a rule of the ledger is a bug that a person is told of, and not tried every 5 s for ever", async () => {
+    const { ledger, scheduler, start } = openDaemon(["main"]);
+    const { id } = start("main");
+    const commit = vi.spyOn(ledger, "commit").mockImplementationOnce(() => {
+      throw new Error("CHECK constraint failed");
+    });
+    scheduler.refresh();
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    scheduler.stop();
+    expect(ledger.rotation(id)).toMatchObject({ stuckReason: expect.stringContaining("a bug of rotated"), attempts: 1 });
+    expect(commit).toHaveBeenCalledTimes(2);
+  });
+
   test("the log says how long it is until the next try, and not since when the step runs", async () => {
     const { ledger, scheduler, start, lines } = openDaemon(["main"]);
     const { id } = start("main");
