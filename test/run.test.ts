@@ -70,6 +70,17 @@ describe("runCommand", () => {
     await expect(sh("exit 0", "", AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
+  it("calls it an outage when this process has no file descriptors left, and lives on", async () => {
+    const script = `
+      const { openSync } = require("node:fs");
+      import("${new URL("../src/world/run.ts", import.meta.url).href}").then(async ({ runCommand }) => {
+        try { for (;;) openSync("/dev/null"); } catch {}
+        const { signal } = new AbortController();
+        await runCommand(["/bin/true"], { stdin: "", signal }).catch(({ code }) => console.log(code));
+      });`;
+    expect(await sh(`ulimit -n 40; exec ${execPath} -e '${script}'`)).toEqual({ exitCode: 0, stdout: "unavailable\n", stderr: "" });
+  });
+
   it.each([["/no/such/program"], ["/etc/passwd"], ["bad\0name"], [""]])(
     "throws misconfigured for a program that cannot be started (%j)",
     async (program) => {

@@ -18,14 +18,16 @@ const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export const runCommand: RunCommand = async ([program = "", ...args], { stdin, signal, env = {} }) => {
   signal.throwIfAborted();
   const child = start(program, args, env);
+  const ended = exit(child, program, signal);
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
-  child.stdin.on("error", () => undefined); // EPIPE: a program need not read what it is told
-  child.stdin.end(stdin);
-  const exitCode = await exit(child, program, signal);
+  child.stdin?.on("error", () => undefined); // EPIPE: a program need not read what it is told
+  child.stdin?.end(stdin);
+  const exitCode = await ended;
   return { exitCode, stdout: stdout(), stderr: stderr() };
 };
 
-function start(program: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+/** Where this process has no file descriptors left, what comes back has no streams, and its error comes as an event. */
+function start(program: string, args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
   try {
     return spawn(program, args, { stdio: "pipe", detached: true, cwd: "/", env: { PATH: process.env["PATH"] ?? DEFAULT_PATH, ...env } });
   } catch (error) {
@@ -63,20 +65,20 @@ function killGroup(child: ChildProcess): void {
 }
 
 /** Gathers the beginning of a stream; the answer is what has arrived so far. */
-function collect(stream: Readable): () => string {
+function collect(stream: Readable | null): () => string {
   const chunks: Buffer[] = [];
   let room = OUTPUT_LIMIT_BYTES;
-  stream.on("data", (chunk: Buffer) => {
+  stream?.on("data", (chunk: Buffer) => {
     if (room > 0) chunks.push(chunk.subarray(0, room));
     room -= chunk.length;
   });
-  stream.on("error", () => undefined); // the exit code is the answer
+  stream?.on("error", () => undefined); // the exit code is the answer
   return () => Buffer.concat(chunks).toString("utf8");
 }
 
 function cannotStart(program: string, error: unknown): AdapterError {
   const errno = errnoOf(error);
-  const passing = errno === "EAGAIN" || errno === "ENOMEM" || errno === "EMFILE";
+  const passing = errno === "EAGAIN" || errno === "ENOMEM" || errno === "EMFILE" || errno === "ENFILE";
   return new AdapterError(passing ? "unavailable" : "misconfigured", `run ${program}: cannot be started (${errno ?? "unknown error"})`, {
     cause: error,
     ...(passing ? {} : { cure: `see that ${program} is there and that this process may execute it` }),
