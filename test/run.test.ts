@@ -1,5 +1,5 @@
 import { execPath } from "node:process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { runCommand } from "../src/world/run.ts";
 
 const { signal } = new AbortController();
@@ -63,6 +63,18 @@ describe("runCommand", () => {
     controller.abort(reason);
     await expect(running).rejects.toBe(reason);
     await expect.poll(() => count(marker)).toBe(0);
+  });
+
+  it("rejects on an abort, too, when the group is another account's and may not be killed", async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const running = sh("sleep 1", "", controller.signal);
+    const kill = vi.spyOn(process, "kill").mockImplementation(() => {
+      throw Object.assign(new Error("kill EPERM"), { code: "EPERM" });
+    });
+    controller.abort(reason);
+    kill.mockRestore();
+    await expect(running).rejects.toBe(reason);
   });
 
   it("starts nothing when it was aborted before", async () => {

@@ -55,12 +55,13 @@ function exit(child: ChildProcess, program: string, signal: AbortSignal): Promis
   });
 }
 
+/** A program that became another account, as sudo does, may not be killed by us: then it is left behind. */
 function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch (error) {
-    if (errnoOf(error) !== "ESRCH") throw error;
+    if (!["ESRCH", "EPERM"].includes(errnoOf(error) ?? "")) throw error;
   }
 }
 
