@@ -63,6 +63,7 @@ describe("validate", () => {
     ['echo \'{"ok":true,"hmac":"short"}\'', "malformed", "its answer is not"],
     ["echo '{\"fine\":1}'", "malformed", "its answer is not"],
     ["echo '{torn'", "malformed", "its answer is not"],
+    ["echo asking; echo '{\"ok\":false}'", "malformed", "its answer is not"],
     ["exit 3", "inconclusive", "consumer app: validate: exit code 3"],
     ["kill -9 $$", "inconclusive", "consumer app: validate: killed by a signal"],
     ["echo first >&2; echo 'key sk-canary-command-0001 refused' >&2; exit 1", "inconclusive", "exit code 1: key [secret] refused"],

@@ -61,9 +61,10 @@ export function openCommands(
       const stdout = await run(action, line, nonce, signal);
       const reply = answer.safeParse(parseJson(stdout));
       if (!reply.success) {
-        if (!stdout.trimStart().startsWith("{")) return undefined;
+        // Also behind other lines: what it says there may be a no.
+        if (!/^\s*\{/m.test(stdout)) return undefined;
         throw new AdapterError("malformed", `${who(action)}: its answer is not { "ok": true, "hmac": HEX }`, {
-          cure: `let ${line[0]} print { "ok": true, "hmac": HEX }, or nothing`,
+          cure: `let ${line[0]} print { "ok": true, "hmac": HEX } and no other line, or nothing`,
         });
       }
       if (!reply.data.ok) throw new AdapterError("inconclusive", `${who(action)}: it answers that its request did not succeed`);
