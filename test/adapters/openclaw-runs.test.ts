@@ -61,6 +61,12 @@ describe("the drain of openclaw", () => {
     expect(await consumer(undefined, quick).busySince?.(new Date(0), ["agent:main:earlier"], signal)).toEqual([]);
   });
 
+  it("sees the run of a session that all share, which is listed only for those who ask", async () => {
+    const { gateway, consumer } = await scene();
+    for (const key of ["global", "unknown"]) gateway.runs.sessions.push({ key, modelProvider: "openai", hasActiveRun: true });
+    expect(await consumer(undefined, quick).busySince?.(new Date(0), undefined, signal)).toEqual(["global", "unknown"]);
+  });
+
   it("looks at every page", async () => {
     const { gateway, consumer } = await scene();
     for (let n = 0; n < 1200; n++)

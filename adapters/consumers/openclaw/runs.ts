@@ -6,7 +6,8 @@ const page = z.object({
   sessions: z.array(z.object({ key: z.string(), hasActiveRun: z.boolean().catch(false), startedAt: z.number().nullish() })),
   nextOffset: z.number().nullish(),
 });
-const PAGE = 500;
+/** `global` is the one session of everybody where `session.scope` says so; without being asked for, these two are left out. */
+const LISTED = { limit: 500, includeGlobal: true, includeUnknown: true };
 
 /**
  * The sessions whose run may have begun on the old key. A run keeps the key that it began with, and it says when it began
@@ -31,7 +32,7 @@ export async function busySince(
   using gateway = await openGateway(setup, signal);
   const old = new Set<string>();
   for (let offset: number | undefined = 0; offset !== undefined; ) {
-    const { sessions, nextOffset }: z.output<typeof page> = await gateway.call("sessions.list", { limit: PAGE, offset }, page);
+    const { sessions, nextOffset }: z.output<typeof page> = await gateway.call("sessions.list", { ...LISTED, offset }, page);
     for (const { key, hasActiveRun, startedAt } of sessions) {
       // `startedAt` is of the gateway's clock.
       if (hasActiveRun && (startedAt == null || startedAt - gateway.aheadMs <= closed)) old.add(key);

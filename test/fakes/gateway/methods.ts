@@ -140,10 +140,16 @@ export const METHODS: Readonly<Record<string, Method>> = {
 
   "sessions.list": method(
     "operator.read",
-    z.strictObject({ limit: z.int().min(1).optional(), offset: z.int().min(0).optional() }),
-    ({ runs }, { limit = 50, offset = 0 }) => {
-      const more = offset + limit < runs.sessions.length;
-      return { sessions: runs.sessions.slice(offset, offset + limit), hasMore: more, nextOffset: more ? offset + limit : null };
+    z.strictObject({
+      limit: z.int().min(1).optional(),
+      offset: z.int().min(0).optional(),
+      includeGlobal: z.boolean().optional(),
+      includeUnknown: z.boolean().optional(),
+    }),
+    ({ runs }, { limit = 50, offset = 0, includeGlobal = false, includeUnknown = false }) => {
+      const listed = runs.sessions.filter(({ key }) => (includeGlobal || key !== "global") && (includeUnknown || key !== "unknown"));
+      const more = offset + limit < listed.length;
+      return { sessions: listed.slice(offset, offset + limit), hasMore: more, nextOffset: more ? offset + limit : null };
     },
   ),
 
