@@ -11,7 +11,9 @@ const resolved = z.object({ assignments: z.array(z.object({ path: z.string(), va
 /** A setting of openclaw.json that holds a reference, and the value that it resolved to. */
 type Assignment = z.output<typeof resolved>["assignments"][number];
 
-/** The kinds of settings that may hold the key of a vendor, as `secrets.resolve` calls them. */
+const SEARCH = ["brave", "exa", "firecrawl", "google", "minimax", "moonshot", "parallel", "perplexity", "tavily", "xai"];
+
+/** The kinds of settings that may hold the key of a vendor, as `secrets.resolve` calls them; those of a plugin have its name in them. */
 export const KEY_TARGETS = [
   "models.providers.*.apiKey",
   "models.providers.*.headers.*",
@@ -20,10 +22,18 @@ export const KEY_TARGETS = [
   "models.providers.*.request.auth.value",
   "memory.search.remote.apiKey",
   "agents.entries.*.memory.search.remote.apiKey",
-  "tts.providers.*.apiKey",
-  "agents.entries.*.tts.providers.*.apiKey",
+  ...["tts", "agents.entries.*.tts"].flatMap((tts) => [`${tts}.providers.*.apiKey`, `${tts}.personas.*.providers.*.apiKey`]),
   "talk.providers.*.apiKey",
+  "talk.realtime.providers.*.apiKey",
   "skills.entries.*.apiKey",
+  ...SEARCH.map((plugin) => `plugins.entries.${plugin}.config.webSearch.apiKey`),
+  "plugins.entries.firecrawl.config.webFetch.apiKey",
+  "plugins.entries.typesafe.config.apiKey",
+  ...["facetime", "google-meet", "voice-call"].map((plugin) => `plugins.entries.${plugin}.config.realtime.providers.*.apiKey`),
+  ...["streaming", "tts"].map((part) => `plugins.entries.voice-call.config.${part}.providers.*.apiKey`),
+  ...["channels.discord.voice", "channels.discord.accounts.*.voice"].flatMap((voice) =>
+    ["realtime", "tts", "tts.personas.*"].map((part) => `${voice}.${part}.providers.*.apiKey`),
+  ),
 ];
 
 const asPattern = (target: string) => new RegExp(`^${target.replaceAll(".", "\\.").replaceAll("*", "[^.]+")}$`);

@@ -62,6 +62,18 @@ describe("the pre-flight of openclaw", () => {
     expect(await findings(stage, old, { provider: "openai", also: [path] })).toEqual([]);
   });
 
+  it("finds the same key where OpenClaw talks with it, and follows it there once it is listed", async () => {
+    const apiKey = { source: "file", provider: "keys", id: "/openai/apiKey" } as const;
+    const stage = await scene({
+      change: (config) => {
+        config.talk = { realtime: { providers: { openai: { apiKey } } } };
+      },
+    });
+    const path = "talk.realtime.providers.openai.apiKey";
+    expect(await findings(stage)).toMatchObject([{ code: "otherReference", cure: expect.stringContaining(`also: [${path}]`) }]);
+    expect(await findings(stage, old, { provider: "openai", also: [path] })).toEqual([]);
+  });
+
   it("finds no provider of that name", async () => {
     expect(await findings(await scene(), old, { provider: "openia" })).toMatchObject([{ code: "noProvider" }]);
   });

@@ -56,6 +56,9 @@ export const openclawConfig = z.strictObject({
     defaults: z.strictObject({ model, models: z.record(z.string(), z.looseObject({})).optional() }),
     entries: z.record(z.string(), z.strictObject({ model: model.optional() })).optional(),
   }),
+  talk: z
+    .strictObject({ realtime: z.strictObject({ providers: z.record(z.string(), z.strictObject({ apiKey: secretInput })) }) })
+    .optional(),
   plugins: z.strictObject({ enabled: z.literal(false) }),
 });
 

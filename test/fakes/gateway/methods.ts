@@ -39,7 +39,8 @@ const BLACK = "__OPENCLAW_REDACTED__";
 const TARGETS = [
   ...["apiKey", "headers.*", "request.headers.*", "request.auth.token", "request.auth.value"].map((field) => `models.providers.*.${field}`),
   ...["memory.search.remote.apiKey", "tts.providers.*.apiKey"].flatMap((field) => [field, `agents.entries.*.${field}`]),
-  ...["talk.providers.*.apiKey", "skills.entries.*.apiKey", "gateway.auth.token", "gateway.remote.token"],
+  ...["talk.providers.*.apiKey", "talk.realtime.providers.*.apiKey", "skills.entries.*.apiKey"],
+  ...["gateway.auth.token", "gateway.remote.token"],
 ];
 
 /** Every method that the fake knows; any other is refused, and so is a parameter that is not listed here. */
