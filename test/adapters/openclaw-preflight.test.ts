@@ -44,6 +44,20 @@ describe("the pre-flight of openclaw", () => {
     expect(await findings(stage)).toMatchObject([{ code: "environmentReference" }]);
   });
 
+  it("finds a reference to the environment at a path of its own, and among those that follow", async () => {
+    const stage = await scene({
+      env: { KEY: old.reveal() },
+      change: ({ models }) => {
+        const entry = models.providers["openai"];
+        if (entry !== undefined) models.providers["second"] = { ...entry, apiKey: { source: "env", provider: "default", id: "KEY" } };
+      },
+    });
+    const path = "models.providers.second.apiKey";
+    const expected = [{ code: "environmentReference", message: expect.stringContaining(path) }];
+    expect(await findings(stage, old, { provider: "openai", also: [path] })).toMatchObject(expected);
+    expect(await findings(stage, old, { provider: "openai", path })).toMatchObject(expected);
+  });
+
   it("finds that the store is not where the reference looks", async () => {
     const found = await findings(await scene(), fresh);
     expect(found).toMatchObject([{ code: "otherValue", message: expect.stringContaining("models.providers.openai.apiKey") }]);

@@ -1,6 +1,6 @@
 import type { Finding } from "../../../src/contract/finding.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
-import { activeValues, KEY_TARGETS, pathsThatHold } from "../../openclaw/active.ts";
+import { activeValues, KEY_TARGETS, pathsThatHold, readSettings, type Settings } from "../../openclaw/active.ts";
 import { type Gateway, openGateway } from "../../openclaw/gateway.ts";
 import { probe, shadows } from "./probe.ts";
 import { keyPath, type Setup } from "./settings.ts";
@@ -17,34 +17,46 @@ export async function preflight(setup: Setup, current: Secret | undefined, signa
   }
   const wrong = setup.use.path === undefined ? notAReference(setup, entry.apiKey) : [];
   if (wrong.length > 0) return wrong;
+  const unseen = fromEnvironment(setup, await readSettings(gateway));
+  if (unseen.length > 0) return unseen;
   return [
     ...(current === undefined ? [] : await notTheStores(setup, gateway, current, signal)),
     ...(entry.auth === "api-key" ? [] : await shadowed(setup, gateway)),
   ];
 }
 
+const CURE = `make it a reference to the place that this credential's store writes, "apiKey": { "source": "file", "provider": …, "id": … }, to what rotatectl resolve --install wrote: { "source": "exec", … }, or to the entry of OpenClaw's own store that is its mirror`;
+
 function notAReference(setup: Setup, apiKey: { source: string } | string | undefined): readonly Finding[] {
   const path = keyPath(setup);
-  const cure = `make it a reference to the place that this credential's store writes, "apiKey": { "source": "file", "provider": …, "id": … }, to what rotatectl resolve --install wrote: { "source": "exec", … }, or to the entry of OpenClaw's own store that is its mirror`;
   if (apiKey === undefined)
-    return [{ code: "noKey", message: `${setup.name}: ${path} is not set: OpenClaw finds the key elsewhere`, cure }];
+    return [{ code: "noKey", message: `${setup.name}: ${path} is not set: OpenClaw finds the key elsewhere`, cure: CURE }];
   if (typeof apiKey === "string") {
     return [
       {
         code: "plainKey",
         message: `${setup.name}: ${path} is a plain key or the name of an auth profile: a reload leaves it as it is`,
-        cure,
+        cure: CURE,
       },
     ];
   }
-  if (apiKey.source !== "env") return [];
-  return [
-    {
-      code: "environmentReference",
-      message: `${setup.name}: ${path} refers to an environment variable: a reload never sees a new value`,
-      cure,
-    },
-  ];
+  return apiKey.source === "env" ? [environmentReference(setup, path)] : [];
+}
+
+/** The same at a path of its own, and at those that follow. */
+function fromEnvironment(setup: Setup, settings: Settings): readonly Finding[] {
+  const isVariable = (path: string) => {
+    const setting = settings.at(path);
+    return setting.is === "reference" && setting.source === "env";
+  };
+  return watchedPaths(setup)
+    .filter(isVariable)
+    .map((path) => environmentReference(setup, path));
+}
+
+function environmentReference({ name }: Setup, path: string): Finding {
+  const message = `${name}: ${path} refers to an environment variable: a reload never sees a new value`;
+  return { code: "environmentReference", message, cure: CURE };
 }
 
 async function notTheStores(setup: Setup, gateway: Gateway, current: Secret, signal: AbortSignal): Promise<readonly Finding[]> {
