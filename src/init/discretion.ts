@@ -28,6 +28,8 @@ export const FORM = {
   path: /^\/[^\p{Cc}$]{1,1023}$/u,
   include: /^[^\p{Cc}$]{1,200}$/u,
   pointer: /^(\/([^~/\s]|~[01])+)+$/,
+  /** A path of Vault, without a slash at its ends. */
+  vault: /^(?!.*(^|\/)\.{1,2}(\/|$))[\w.:-]+(\/[\w.:-]+)*$/,
   word: /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,255}$/,
   model: /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$/,
   address: /^[a-z]+:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/-]*)?$/,

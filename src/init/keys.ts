@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { type Discretion, FORM } from "./discretion.ts";
-import { at, isMapping, type Mapping } from "./mapping.ts";
+import { at, isMapping, type Mapping, variableIn } from "./mapping.ts";
 import { expandHome } from "./read.ts";
 
 /** Where a setting of OpenClaw has its key from. */
@@ -76,11 +76,12 @@ export function followKey(value: unknown, config: Mapping, home: string, { tell 
     const word = tell(reference, FORM.word);
     const plugin = at(from, "pluginIntegration", "pluginId");
     if (plugin === "vault") {
-      if (at(config, "env", "vars", "OPENCLAW_VAULT_KV_VERSION") === "1")
+      if (variableIn(config, "OPENCLAW_VAULT_KV_VERSION") === "1")
         return told("it is in version 1 of Vault's KV engine, which keeps no versions");
       const cut = word?.lastIndexOf("/") ?? -1;
       if (word === undefined || cut < 1 || cut === word.length - 1) return told("its id is not PATH/FIELD, as the plugin vault needs it");
-      return { is: "vault", path: word.slice(0, cut), field: word.slice(cut + 1) };
+      const path = tell(word.slice(0, cut), FORM.vault);
+      return path === undefined ? told("its id is no path of Vault") : { is: "vault", path, field: word.slice(cut + 1) };
     }
     if (plugin !== undefined) return told(`the plugin ${tell(plugin, FORM.name) ?? "…"} gives it, which is no store of rotated`);
     const command = from["command"];

@@ -16,6 +16,11 @@ export function entriesAt(value: unknown, ...path: readonly string[]): readonly 
   return isMapping(found) ? Object.entries(found) : [];
 }
 
+/** A variable that a configuration of OpenClaw sets, in either of the places that it has for them. */
+export function variableIn(config: Mapping, name: string): unknown {
+  return at(config, "env", "vars", name) ?? at(config, "env", name);
+}
+
 /** As OpenClaw merges what it includes: mappings grow together, lists are joined, and of anything else the later one stays. */
 export function merge(earlier: unknown, later: unknown): unknown {
   if (Array.isArray(earlier) && Array.isArray(later)) return [...earlier, ...later];

@@ -1,7 +1,7 @@
 import type { StoreName } from "./credential.ts";
 import { type Discretion, FORM } from "./discretion.ts";
 import { GATEWAY } from "./gateway.ts";
-import { at, type Mapping } from "./mapping.ts";
+import { type Mapping, variableIn } from "./mapping.ts";
 import type { Entry, Setting } from "./proposal.ts";
 
 /** A store that credentials of the proposal use. */
@@ -32,10 +32,11 @@ export function proposeStore(name: StoreName, config: Mapping, discretion: Discr
 
 /** OpenClaw's plugin is set by variables of the gateway's environment. A configuration can name some of them. */
 function vault(config: Mapping, { tell }: Discretion): readonly Setting[] {
-  const variable = (name: string, form: RegExp) => tell(at(config, "env", "vars", name), form) ?? tell(at(config, "env", name), form);
-  const url = variable("VAULT_ADDR", FORM.address);
-  const namespace = variable("VAULT_NAMESPACE", FORM.word);
-  const mount = variable("OPENCLAW_VAULT_KV_MOUNT", FORM.word);
+  const url = tell(variableIn(config, "VAULT_ADDR"), FORM.address);
+  // Vault's own tools take these two with slashes at their ends.
+  const path = (name: string) => tell(String(variableIn(config, name) ?? "").replace(/^\/+|\/+$/g, ""), FORM.vault);
+  const namespace = path("VAULT_NAMESPACE");
+  const mount = path("OPENCLAW_VAULT_KV_MOUNT");
   return [
     { name: "type", value: "vault" },
     url === undefined || !/^https?:/.test(url)

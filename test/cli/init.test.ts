@@ -141,6 +141,34 @@ describe("what is there in this version", () => {
   });
 });
 
+describe("a key in Vault", () => {
+  const proposed = (env: unknown, id = "apps/openclaw/apiKey") => {
+    const openai = { baseUrl: "https://api.openai.com/v1", auth: "api-key", apiKey: { source: "exec", provider: "vault", id } };
+    const secrets = { providers: { vault: { source: "exec", pluginIntegration: { pluginId: "vault", integrationId: "vault" } } } };
+    const config = { env, secrets, models: { providers: { openai } } };
+    return propose(
+      { path: "/openclaw.json", config, included: [], refusals: [], owner: 0 },
+      { plugs: PLUGS, home: HOME, account: "alice" },
+    );
+  };
+
+  test("is proposed with a namespace and a mount that load, whatever slashes are around them", () => {
+    const proposal = proposed({ vars: { VAULT_NAMESPACE: "admin/", OPENCLAW_VAULT_KV_MOUNT: "/kv/" } });
+    expect(proposal.stores[0]?.settings).toEqual(
+      expect.arrayContaining([
+        { name: "namespace", value: "admin" },
+        { name: "mount", value: "kv" },
+      ]),
+    );
+    expect(onlyPaths(problemsOf(writeProposal(proposal)))).toEqual(blanksOf(proposal));
+  });
+
+  test("is left out where the variables say that no version is kept, or the id is no path", () => {
+    expect(proposed({ OPENCLAW_VAULT_KV_VERSION: "1" })).toMatchObject({ credentials: [], left: [expect.stringContaining("version 1")] });
+    expect(proposed({}, "apps//apiKey/x")).toMatchObject({ credentials: [], left: [expect.stringContaining("no path of Vault")] });
+  });
+});
+
 describe("what two settings share", () => {
   const config = (providers: unknown) => ({
     models: { providers },
