@@ -42,8 +42,9 @@ function connect(settings: Settings, context: { credential: string; consumer: st
   const commands = openCommands(context, timeout, world);
   const otherValue = commands.otherValue("health");
 
-  const verbFor = ({ canReload }: UnitState): Verb =>
-    settings.verb === "reload-or-restart" ? (canReload ? "reload" : "restart") : settings.verb;
+  /** What failed does not run, and only what runs can be reloaded. */
+  const verbFor = ({ canReload, active }: UnitState): Verb =>
+    settings.verb === "reload-or-restart" ? (canReload && active !== "failed" ? "reload" : "restart") : settings.verb;
 
   /** A service that a person stopped is not ours to start. One that failed, perhaps at our own restart, is. */
   function refuseStopped({ active }: UnitState): void {

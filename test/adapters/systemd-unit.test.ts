@@ -101,6 +101,12 @@ describe("reload", () => {
     expect(await consumer().reload(secret, signal)).toEqual({ holds: "expected" });
   });
 
+  it("with verb reload-or-restart starts again what failed: it cannot be reloaded", async () => {
+    set({ ActiveState: "failed" });
+    on("asked", `case "$*" in *restart*) ${startsAs("s/^ActiveState=.*/ActiveState=active/")};; *) exit 1;; esac`);
+    expect(await consumer({ verb: "reload-or-restart" }).reload(secret, signal)).toEqual({ holds: "expected" });
+  });
+
   it("does not start a unit that a person stopped", async () => {
     set({ ActiveState: "inactive" });
     await expect(consumer().reload(secret, signal)).rejects.toMatchObject({
