@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hasCode } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { Gateway } from "./gateway.ts";
+import { namesIn, pathOf } from "./paths.ts";
 
 /** What references of openclaw.json lead to, as the gateway shows it (OpenClaw 2026.9.6). */
 
@@ -36,11 +37,14 @@ export const KEY_TARGETS = [
   ),
 ];
 
-const asPattern = (target: string) => new RegExp(`^${target.replaceAll(".", "\\.").replaceAll("*", "[^.]+")}$`);
+function isOfKind(target: string, path: string): boolean {
+  const [kind, names] = [namesIn(target), namesIn(path)];
+  return kind.length === names.length && kind.every((name, index) => name === "*" || name === names[index]);
+}
 
 /** The values in use at these paths: of the active snapshot, not of the store. A path that has none is left out. */
 export async function activeValues(gateway: Gateway, paths: readonly string[]): Promise<readonly Assignment[]> {
-  const targetIds = [...new Set(paths.map((path) => KEY_TARGETS.find((target) => asPattern(target).test(path)) ?? path))];
+  const targetIds = [...new Set(paths.map((path) => KEY_TARGETS.find((target) => isOfKind(target, path)) ?? path))];
   const params = { commandName: "key-rotation", targetIds, allowedPaths: paths };
   return (await gateway.call("secrets.resolve", params, resolved)).assignments;
 }
@@ -79,7 +83,7 @@ export async function readSettings(gateway: Gateway): Promise<Settings> {
   const { config: root } = await gateway.call("config.get", {}, config);
   return {
     at(path) {
-      const value = path.split(".").reduce<unknown>((node, step) => (isObject(node) ? node[step] : undefined), root);
+      const value = namesIn(path).reduce<unknown>((node, step) => (isObject(node) ? node[step] : undefined), root);
       if (value === undefined) return { is: "absent" };
       const { data } = reference.safeParse(value);
       return data === undefined ? { is: "plain" } : { is: "reference", source: data.source, provider: data.provider };
@@ -92,7 +96,7 @@ function* findReferences(value: unknown, path: readonly string[]): Generator<Set
   // What stands under `secrets` are the sources themselves.
   if (!isObject(value) || path[0] === "secrets") return;
   const { data } = reference.extend({ id: z.string() }).safeParse(value);
-  if (data !== undefined) yield { path: path.join("."), source: data.source, provider: data.provider };
+  if (data !== undefined) yield { path: pathOf(path), source: data.source, provider: data.provider };
   else for (const [name, inner] of Object.entries(value)) yield* findReferences(inner, [...path, name]);
 }
 

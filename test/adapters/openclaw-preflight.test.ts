@@ -88,6 +88,22 @@ describe("the pre-flight of openclaw", () => {
     expect(await findings(stage, old, { provider: "openai", also: [path] })).toEqual([]);
   });
 
+  it.each(["302ai", "z.ai"])("knows a provider called %s, whose path OpenClaw writes with brackets", async (provider) => {
+    const stage = await scene({
+      change: ({ models }) => {
+        const entry = models.providers["openai"];
+        if (entry !== undefined) models.providers[provider] = { ...entry };
+      },
+    });
+    const also = `models.providers["${provider}"].apiKey`;
+    expect(await findings(stage)).toMatchObject([{ cure: expect.stringContaining(`also: ['${also}']`) }]);
+    expect(await findings(stage, old, { provider: "openai", also: [also] })).toEqual([]);
+    expect(await findings(stage, old, { provider, also: ["models.providers.openai.apiKey"] })).toEqual([]);
+    expect(await stage.consumer({ provider, also: ["models.providers.openai.apiKey"] }).prove(old, signal)).toMatchObject({
+      result: "proven",
+    });
+  });
+
   it("finds no provider of that name", async () => {
     expect(await findings(await scene(), old, { provider: "openia" })).toMatchObject([{ code: "noProvider" }]);
   });

@@ -87,7 +87,7 @@ async function notTheStores(setup: Setup, gateway: Gateway, current: Secret, sig
     findings.push({
       code: "otherReference",
       message: `${name}: ${path} holds the same key, and nobody would see whether it follows`,
-      cure: `let it refer to the same place and list it: also: [${path}]`,
+      cure: `let it refer to the same place and list it: also: [${path.includes("[") ? `'${path}'` : path}]`,
     });
   }
   return findings;

@@ -8,6 +8,13 @@ export const secretReference = z
   .refine(({ source, id }) => source !== "store" || ENTRY_NAME.test(id), "not the name of an entry of the store");
 export type SecretReference = z.output<typeof secretReference>;
 
+/** A path as OpenClaw writes it: what is no plain word stands in brackets. */
+export const pathOf = (names: readonly string[]): string =>
+  names.reduce(
+    (path, name) => (/^[A-Za-z_$][\w$:-]*$/.test(name) ? [path, name].filter(Boolean).join(".") : `${path}[${JSON.stringify(name)}]`),
+    "",
+  );
+
 const secretInput = z.union([z.string(), secretReference]);
 const model = z.union([
   z.string().transform((primary) => ({ primary, fallbacks: [] as string[] })),

@@ -61,7 +61,16 @@ export const METHODS: Readonly<Record<string, Method>> = {
     ({ secrets }, { targetIds, allowedPaths }) => {
       const unknown = targetIds.find((id) => !TARGETS.includes(id));
       if (unknown !== undefined) throw new RpcRefusal("INVALID_REQUEST", `invalid secrets.resolve params: unknown target id "${unknown}"`);
-      const patterns = targetIds.map((id) => new RegExp(`^${id.replaceAll(".", "\\.").replaceAll("*", "[^.]+")}$`));
+      const name = String.raw`(\.[^.[\]]+|\["[^"]+"\])`;
+      const patterns = targetIds.map(
+        (id) =>
+          new RegExp(
+            `^${id
+              .split(".*")
+              .map((part) => part.replaceAll(".", "\\."))
+              .join(name)}$`,
+          ),
+      );
       const paths = secrets
         .paths()
         .filter((path) => patterns.some((pattern) => pattern.test(path)) && (allowedPaths?.includes(path) ?? true));

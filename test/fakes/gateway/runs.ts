@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { OpenClawConfig } from "./config.ts";
+import { type OpenClawConfig, pathOf } from "./config.ts";
 import type { Secrets } from "./secrets.ts";
 import { callVendor, type VendorAnswer } from "./vendor.ts";
 
@@ -80,7 +80,7 @@ export function makeRuns(config: OpenClawConfig, secrets: Secrets, env: Readonly
     const entry = config.models.providers[provider];
     const variable = ENVIRONMENT[provider];
     const fromEnvironment = variable === undefined ? undefined : env[variable];
-    const path = `models.providers.${provider}.apiKey`;
+    const path = pathOf(["models", "providers", provider, "apiKey"]);
     const known = profiles.filter((profile) => profile.agent === agent && profile.provider === provider);
     const named = known.find(({ id }) => id === entry?.apiKey);
     return {

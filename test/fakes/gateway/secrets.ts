@@ -1,5 +1,5 @@
 import { lstat, readFile } from "node:fs/promises";
-import type { OpenClawConfig, SecretReference } from "./config.ts";
+import { type OpenClawConfig, pathOf, type SecretReference } from "./config.ts";
 import { type ExecProvider, type Resolved, runExec } from "./exec.ts";
 import type { Store } from "./store.ts";
 
@@ -93,7 +93,7 @@ export function makeSecrets(config: OpenClawConfig, env: Readonly<Record<string,
 /** Every reference of a config, with its path. */
 function* findReferences(value: unknown, path: readonly string[]): Generator<{ path: string; reference: SecretReference }> {
   if (typeof value !== "object" || value === null || path[0] === "secrets") return;
-  if ("source" in value && "id" in value) yield { path: path.join("."), reference: value as SecretReference };
+  if ("source" in value && "id" in value) yield { path: pathOf(path), reference: value as SecretReference };
   else for (const [name, inner] of Object.entries(value)) yield* findReferences(inner, [...path, name]);
 }
 
