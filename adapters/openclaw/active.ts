@@ -15,7 +15,7 @@ type Assignment = z.output<typeof resolved>["assignments"][number];
 const SEARCH = ["brave", "exa", "firecrawl", "google", "minimax", "moonshot", "parallel", "perplexity", "tavily", "xai"];
 
 /** The kinds of settings that may hold the key of a vendor, as `secrets.resolve` calls them; those of a plugin have its name in them. */
-export const KEY_TARGETS = [
+const KEY_TARGETS = [
   "models.providers.*.apiKey",
   "models.providers.*.headers.*",
   "models.providers.*.request.headers.*",
@@ -47,6 +47,12 @@ export async function activeValues(gateway: Gateway, paths: readonly string[]): 
   const targetIds = [...new Set(paths.map((path) => KEY_TARGETS.find((target) => isOfKind(target, path)) ?? path))];
   const params = { commandName: "key-rotation", targetIds, allowedPaths: paths };
   return (await gateway.call("secrets.resolve", params, resolved)).assignments;
+}
+
+/** The kinds that may be found here. For one of a plugin the gateway looks through all plugins: it is asked only where a reference stands. */
+export function keyTargets({ references }: Settings): readonly string[] {
+  const isThere = (target: string) => references.some(({ path }) => isOfKind(target, path));
+  return KEY_TARGETS.filter((target) => !/^(plugins|channels)\./.test(target) || isThere(target));
 }
 
 /** The paths of these kinds at which a reference resolves to this very value, as far as the gateway tells. */

@@ -88,6 +88,27 @@ describe("the pre-flight of openclaw", () => {
     expect(await findings(stage, old, { provider: "openai", also: [path] })).toEqual([]);
   });
 
+  it("asks for the settings of plugins only where a reference stands: it costs the gateway a look at all of them", async () => {
+    const asked = async (entries: object) => {
+      const stage = await scene({
+        change: ({ plugins }) => {
+          Object.assign(plugins, { entries });
+        },
+      });
+      let count = 0;
+      stage.gateway.onRequest = (name, phase) => {
+        if (name === "secrets.resolve" && phase === "before") count += 1;
+      };
+      return [await findings(stage), count] as const;
+    };
+    const [none, few] = await asked({});
+    const apiKey = { source: "file", provider: "keys", id: "/openai/apiKey" };
+    const [some, more] = await asked({ exa: { config: { webSearch: { apiKey } } } });
+    expect(none).toEqual([]);
+    expect(some).toMatchObject([{ cure: expect.stringContaining("also: [plugins.entries.exa.config.webSearch.apiKey]") }]);
+    expect(more).toBe(few + 1);
+  });
+
   it.each(["302ai", "z.ai"])("knows a provider called %s, whose path OpenClaw writes with brackets", async (provider) => {
     const stage = await scene({
       change: ({ models }) => {

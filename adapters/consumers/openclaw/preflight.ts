@@ -1,6 +1,6 @@
 import type { Finding } from "../../../src/contract/finding.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
-import { activeValues, KEY_TARGETS, pathsThatHold, readSettings, type Settings } from "../../openclaw/active.ts";
+import { activeValues, keyTargets, pathsThatHold, readSettings, type Settings } from "../../openclaw/active.ts";
 import { type Gateway, openGateway } from "../../openclaw/gateway.ts";
 import { probe, shadows } from "./probe.ts";
 import { keyPath, type Setup } from "./settings.ts";
@@ -17,10 +17,11 @@ export async function preflight(setup: Setup, current: Secret | undefined, signa
   }
   const wrong = setup.use.path === undefined ? notAReference(setup, entry.apiKey) : [];
   if (wrong.length > 0) return wrong;
-  const unseen = fromEnvironment(setup, await readSettings(gateway));
+  const settings = await readSettings(gateway);
+  const unseen = fromEnvironment(setup, settings);
   if (unseen.length > 0) return unseen;
   return [
-    ...(current === undefined ? [] : await notTheStores(setup, gateway, current, signal)),
+    ...(current === undefined ? [] : await notTheStores(setup, gateway, settings, current, signal)),
     ...(entry.auth === "api-key" ? [] : await shadowed(setup, gateway)),
   ];
 }
@@ -59,7 +60,13 @@ function environmentReference({ name }: Setup, path: string): Finding {
   return { code: "environmentReference", message, cure: CURE };
 }
 
-async function notTheStores(setup: Setup, gateway: Gateway, current: Secret, signal: AbortSignal): Promise<readonly Finding[]> {
+async function notTheStores(
+  setup: Setup,
+  gateway: Gateway,
+  settings: Settings,
+  current: Secret,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   const { name } = setup;
   const paths = watchedPaths(setup);
   const findings: Finding[] = [];
@@ -82,7 +89,7 @@ async function notTheStores(setup: Setup, gateway: Gateway, current: Secret, sig
       cure: `${path} must refer to the place that this credential's store writes; if it does, run: openclaw secrets reload`,
     });
   }
-  for (const path of await pathsThatHold(gateway, current, KEY_TARGETS)) {
+  for (const path of await pathsThatHold(gateway, current, keyTargets(settings))) {
     if (paths.includes(path)) continue;
     findings.push({
       code: "otherReference",

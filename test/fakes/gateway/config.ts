@@ -66,7 +66,7 @@ export const openclawConfig = z.strictObject({
   talk: z
     .strictObject({ realtime: z.strictObject({ providers: z.record(z.string(), z.strictObject({ apiKey: secretInput })) }) })
     .optional(),
-  plugins: z.strictObject({ enabled: z.literal(false) }),
+  plugins: z.strictObject({ enabled: z.literal(false), entries: z.record(z.string(), z.looseObject({})).optional() }),
 });
 
 export type OpenClawConfig = z.output<typeof openclawConfig>;

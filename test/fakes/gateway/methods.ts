@@ -40,7 +40,7 @@ const TARGETS = [
   ...["apiKey", "headers.*", "request.headers.*", "request.auth.token", "request.auth.value"].map((field) => `models.providers.*.${field}`),
   ...["memory.search.remote.apiKey", "tts.providers.*.apiKey"].flatMap((field) => [field, `agents.entries.*.${field}`]),
   ...["talk.providers.*.apiKey", "talk.realtime.providers.*.apiKey", "skills.entries.*.apiKey"],
-  ...["gateway.auth.token", "gateway.remote.token"],
+  ...["plugins.entries.exa.config.webSearch.apiKey", "gateway.auth.token", "gateway.remote.token"],
 ];
 
 /** Every method that the fake knows; any other is refused, and so is a parameter that is not listed here. */
