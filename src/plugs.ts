@@ -157,9 +157,12 @@ export function connectPlugs(config: Config, world: World, calls: Calls): Connec
         return { name: use, consumer: observed(consumer, { consumer: use, credential }, observe), acceptAnswered: entry.acceptAnswered };
       }),
     consumers(credential, pinned) {
-      const present = credential.consumers.map(({ use }) => use);
-      const dropped = pinned.filter(({ use }) => !present.includes(use));
-      const named = [...credential.consumers, ...dropped].map((use) => plugs.consumer(credential.name, use));
+      const present = credential.consumers;
+      const usesOf = (all: typeof present, name: string) => all.filter(({ use }) => use === name).length;
+      const isPresent = (one: object) => present.some((other) => JSON.stringify(other) === JSON.stringify(one));
+      // The settings of a use may be cured in mid-rotation. Where there are fewer of them now, one that was is still asked.
+      const dropped = pinned.filter((one) => usesOf(pinned, one.use) > usesOf(present, one.use) && !isPresent(one));
+      const named = [...present, ...dropped].map((use) => plugs.consumer(credential.name, use));
       return [...named, ...ownUse(credential)];
     },
     async value(name) {

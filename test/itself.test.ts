@@ -99,7 +99,7 @@ const definitions: Definitions = {
     program: defineConsumer({
       title: "Program",
       settings: z.strictObject({ token: secretRef().optional().describe("its token") }),
-      use: z.strictObject({}),
+      use: z.strictObject({ part: z.string().optional().describe("of the program") }),
       connect: ({ token }, _, { consumer }, world) => ({
         async preflight() {
           await called(`consumer ${consumer}`, token && (await world.secret(token)));
@@ -267,4 +267,17 @@ credentials:
       message: 'read secret: credential "second": no answer of its store in time',
     });
   });
+});
+
+test("the consumers of a rotation are those of the configuration, and each that it began with and that is gone", () => {
+  const { plugs, credential } = open(`
+providers: { plain: { type: ignores, key: { env: NOTHING } } }
+stores: { local: { type: memory } }
+consumers: { one: { type: program } }
+credentials:
+  kept: { provider: plain, store: { use: local, at: a }, consumers: [{ use: one, part: a }] }`);
+  const use = (part: string) => ({ use: "one", settings: { part } });
+  const count = (...pinned: ReturnType<typeof use>[]) => plugs.consumers(credential("kept"), pinned).length;
+  expect([count(), count(use("a")), count(use("before it was cured"))]).toEqual([1, 1, 1]);
+  expect(count(use("a"), use("b")), "two uses of one consumer, and one was taken out").toBe(2);
 });
