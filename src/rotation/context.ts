@@ -86,6 +86,8 @@ interface AnnouncedCreate {
   readonly label: string;
   readonly listed: readonly string[];
   readonly listedAt: number;
+  /** A secret of our own is staged before the call leaves. */
+  readonly stagesFirst: boolean;
 }
 
 /** All that a step may see and use. A step knows neither the database nor the scheduler. */

@@ -91,7 +91,9 @@ export function makeCredentialContext(
 
     async announce(call) {
       signal.throwIfAborted();
-      const openUntil = clock.now() + 2 * timing.callTimeoutMs;
+      // As long again as we wait for it: the other side may still work when we have given up.
+      const calls = call.kind === "create" && call.stagesFirst ? 3 : 2;
+      const openUntil = clock.now() + calls * timing.callTimeoutMs;
       const of: Announcement =
         call.kind === "create"
           ? { kind: call.kind, label: call.label, openUntil, ...placesFor(call) }

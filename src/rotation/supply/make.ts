@@ -48,7 +48,8 @@ export async function makeKeyLike(context: StepContext, { keys: listed, listedAt
   const like = listed.find(({ id }) => id === model?.vendorId);
   const label = context.newLabel();
   const secret = context.newSecret();
-  if (!(await context.announce({ kind: "create", label, listed: listed.map(({ id }) => id), listedAt }))) return makeRoom(context);
+  const call = { kind: "create", label, listed: listed.map(({ id }) => id), listedAt, stagesFirst: secret !== undefined } as const;
+  if (!(await context.announce(call))) return makeRoom(context);
   if (secret !== undefined) {
     // A secret of our own is kept before the vendor learns it: no crash can lose it.
     const failure = await stageFirst(context, label, secret);
