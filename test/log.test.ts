@@ -44,6 +44,11 @@ test("of values that begin alike the whole of each is replaced, side by side and
   expect(held).toHaveLength(3);
 });
 
+test("a value that is no text of Unicode is held like any other", () => {
+  const broken = new Secret("sk-canary-\ud800-broken");
+  expect(Secret.mask(`x ${broken.reveal()}`)).toBe("x [secret]");
+});
+
 test("a value is replaced as long as one of the secrets that hold it is in memory, and not longer", async () => {
   const module = JSON.stringify(new URL("../src/contract/secret.ts", import.meta.url).href);
   const program = `

@@ -97,4 +97,6 @@ function longestAt(text: string, at: number): number {
   return longest;
 }
 
-const formsOf = (value: string): readonly string[] => [...new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])];
+const formsOf = (value: string): readonly string[] => [
+  ...new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value.toWellFormed())]),
+];

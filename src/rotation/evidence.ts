@@ -97,7 +97,7 @@ export async function idleness(context: StepContext, debt: Key): Promise<Idlenes
   if (usedAt <= ours || usedAt + lastUsed.precisionMs <= quietSince) return { idle: true };
   return {
     idle: false,
-    askAt: now + Math.max(context.timing.pollMs, lastUsed.lagMs / 4),
+    askAt: now + Math.max(context.timing.pollMs, Math.ceil(lastUsed.lagMs / 4)),
     text: `${debt.vendorId} was still used at ${new Date(usedAt).toISOString()}`,
   };
 }

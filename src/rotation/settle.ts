@@ -40,7 +40,7 @@ export async function settleIntents(present: StepContext, wanted: boolean): Prom
   const settledAt = call?.answeredAt ?? call?.openUntil ?? intent.announcedAt;
   const now = context.clock.now();
   if (now < settledAt + listLagMs) {
-    return again(context, Math.max(1, Math.min(settledAt + listLagMs - now, Math.max(context.timing.pollMs, listLagMs / 4))));
+    return again(context, Math.max(1, Math.min(settledAt + listLagMs - now, Math.max(context.timing.pollMs, Math.ceil(listLagMs / 4)))));
   }
   await context.call((signal) => context.store.discard(intent.label, signal));
   return { ...again(context, 0), closeIntents: [intent.label], events: [{ code: "intentClosed", detail: { label: intent.label } }] };

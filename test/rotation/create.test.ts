@@ -179,3 +179,10 @@ test("a credential that has another provider by now: the key of a lost call is f
     closeIntents: [LABEL],
   });
 });
+
+test("an absent key is looked for again after whole milliseconds, as the ledger stores them", async () => {
+  const { context } = about({ listed: [], intents: [INTENT] });
+  const odd = { ...context, issuer: () => ({ ...context.provider, listLagMs: 30_001 }) };
+  const answer = await settleIntents(odd, true);
+  expect(answer).toMatchObject({ go: "again", at: NOW + 7501 });
+});
