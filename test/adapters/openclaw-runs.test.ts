@@ -67,15 +67,17 @@ describe("the drain of openclaw", () => {
     expect(await consumer(undefined, quick).busySince?.(new Date(0), undefined, signal)).toEqual(["global", "unknown"]);
   });
 
+  it("sees the run of an archived session, too", async () => {
+    const { gateway, consumer } = await scene();
+    gateway.runs.sessions.push({ key: "agent:main:put-away", modelProvider: "openai", hasActiveRun: true, archived: true });
+    expect(await consumer(undefined, quick).busySince?.(new Date(0), undefined, signal)).toEqual(["agent:main:put-away"]);
+  });
+
   it("looks at every page", async () => {
     const { gateway, consumer } = await scene();
-    for (let n = 0; n < 1200; n++)
-      gateway.runs.sessions.push({ key: `agent:main:${n}`, modelProvider: "openai", hasActiveRun: n % 400 === 0 });
-    expect(await consumer(undefined, quick).busySince?.(new Date(0), undefined, signal)).toEqual([
-      "agent:main:0",
-      "agent:main:400",
-      "agent:main:800",
-    ]);
+    const keys = Array.from({ length: 1200 }, (_, n) => `agent:main:${n}`);
+    for (const key of keys) gateway.runs.sessions.push({ key, modelProvider: "openai", hasActiveRun: true });
+    expect(await consumer(undefined, quick).busySince?.(new Date(0), undefined, signal)).toEqual(keys);
   });
 
   it("reads the gateway's times by the gateway's clock", async () => {

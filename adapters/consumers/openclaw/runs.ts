@@ -6,8 +6,11 @@ const page = z.object({
   sessions: z.array(z.object({ key: z.string(), hasActiveRun: z.boolean().catch(false), startedAt: z.number().nullish() })),
   nextOffset: z.number().nullish(),
 });
-/** `global` is the one session of everybody where `session.scope` says so; without being asked for, these two are left out. */
-const LISTED = { limit: 500, includeGlobal: true, includeUnknown: true };
+/**
+ * Those with a run only, so that no idle session moves one over the edge of a page. Without being asked for, archived ones are left
+ * out, and `global`, which is the one session of everybody where `session.scope` says so (OpenClaw 2026.9.6).
+ */
+const LISTED = { limit: 500, activeOnly: true, archived: "all", includeGlobal: true, includeUnknown: true };
 
 /**
  * The sessions whose run may have begun on the old key. A run keeps the key that it began with, and it says when it began

@@ -153,11 +153,19 @@ export const METHODS: Readonly<Record<string, Method>> = {
     z.strictObject({
       limit: z.int().min(1).optional(),
       offset: z.int().min(0).optional(),
+      activeOnly: z.boolean().optional(),
+      archived: z.union([z.boolean(), z.literal("all")]).optional(),
       includeGlobal: z.boolean().optional(),
       includeUnknown: z.boolean().optional(),
     }),
-    ({ runs }, { limit = 50, offset = 0, includeGlobal = false, includeUnknown = false }) => {
-      const listed = runs.sessions.filter(({ key }) => (includeGlobal || key !== "global") && (includeUnknown || key !== "unknown"));
+    ({ runs }, { limit = 50, offset = 0, activeOnly = false, archived = false, includeGlobal = false, includeUnknown = false }) => {
+      const listed = runs.sessions.filter(
+        (session) =>
+          (includeGlobal || session.key !== "global") &&
+          (includeUnknown || session.key !== "unknown") &&
+          (archived === "all" || archived === (session.archived ?? false)) &&
+          (!activeOnly || session.hasActiveRun),
+      );
       const more = offset + limit < listed.length;
       return { sessions: listed.slice(offset, offset + limit), hasMore: more, nextOffset: more ? offset + limit : null };
     },

@@ -16,6 +16,7 @@ export interface Session {
   readonly key: string;
   readonly modelProvider: string;
   hasActiveRun: boolean;
+  readonly archived?: boolean;
   /** Set just before the run's first call to the vendor. */
   startedAt?: number;
 }
