@@ -1,4 +1,6 @@
+import ms from "ms";
 import type { Proof } from "../contract/consumer.ts";
+import { AdapterError, hasCode } from "../contract/errors.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { Grade, Key } from "../model.ts";
 import type { ConsumerPlug, Problem, StepContext } from "./context.ts";
@@ -19,7 +21,7 @@ export type Evidence =
 export async function proveAll(context: StepContext, target: Key, secret: Secret): Promise<Evidence> {
   const proofs: { plug: ConsumerPlug; proof: Proof }[] = [];
   for (const plug of context.consumers) {
-    const proof = await context.call((signal) => plug.consumer.prove(secret, signal), context.timing.proveTimeoutMs);
+    const proof = await proofOf(context, plug, secret);
     if (proof.result !== "proven") {
       const problem = { code: proof.result, text: proof.cause, hint: proof.cure };
       return { seen: proof.result, problem };
@@ -39,6 +41,18 @@ export async function proveAll(context: StepContext, target: Key, secret: Secret
     by.push({ consumer: plug.name, grade, detail: proof.detail });
   }
   return { seen: "proven", by };
+}
+
+/** Whose time runs out for all of it together is not away: it may have many agents to ask. */
+async function proofOf({ call, clock, timing }: StepContext, { consumer }: ConsumerPlug, secret: Secret): Promise<Proof> {
+  const from = clock.monotonic();
+  try {
+    return await call((signal) => consumer.prove(secret, signal), timing.proveTimeoutMs);
+  } catch (error) {
+    if (!hasCode(error, "timeout") || clock.monotonic() - from < timing.proveTimeoutMs) throw error;
+    const cure = `is it running? where it has much to show, as a gateway with many agents, raise timing.proveTimeout (${ms(timing.proveTimeoutMs)})`;
+    throw new AdapterError("timeout", error.message, { cause: error, cure });
+  }
 }
 
 function onlyAnswered(context: StepContext, plug: ConsumerPlug, seen: "no" | "never told"): Problem {
