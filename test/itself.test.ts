@@ -198,6 +198,16 @@ describe("what a call brings beside a proof", () => {
     expect(await own("admin").preflight(OLD, signal)).toMatchObject([{ code }]);
   });
 
+  test("not so where the plug went by what it had made of the value before: it is connected anew", async () => {
+    const { own } = open(withProvider("remembers"));
+    await own("admin").reload(OLD, signal);
+    let refusals = 1;
+    answer = async () => {
+      if (refusals-- > 0) throw new AdapterError("forbidden", "vendor: list");
+    };
+    expect(await own("admin").prove(OLD, signal)).toMatchObject({ result: "proven" });
+  });
+
   test("an outage is thrown", async () => {
     const { own } = open(withProvider("asks"));
     failing("unavailable");

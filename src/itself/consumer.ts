@@ -68,7 +68,12 @@ export function itself(own: OwnUse): Consumer {
       // A plug that does not ask was connected anew at the reload, when this was the value already.
       if (!(await own.value()).equals(expected)) return { result: "contradicted", ...other("its reference") };
       for (const user of users) {
-        const { value, failure } = await ask(user, signal);
+        let { value, failure } = await ask(user, signal);
+        // What it made of the value before may have run out: only a call that goes by the value says something of it.
+        if (value === undefined && failure !== undefined) {
+          own.renew(user);
+          ({ value, failure } = await ask(user, signal));
+        }
         if (value?.equals(expected) === false) return { result: "contradicted", ...other(userText(user)) };
         if (hasCode(failure, "unauthorized", "forbidden")) {
           return { result: "refused", cause: `${ITSELF}: ${userText(user)}: ${failure.message}`, cure: failure.hint };
