@@ -38,7 +38,10 @@ const LOG_LAG_MS = 50;
 const BLACK = "__OPENCLAW_REDACTED__";
 const TARGETS = [
   ...["apiKey", "headers.*", "request.headers.*", "request.auth.token", "request.auth.value"].map((field) => `models.providers.*.${field}`),
-  ...["memory.search.remote.apiKey", "tts.providers.*.apiKey"].flatMap((field) => [field, `agents.entries.*.${field}`]),
+  ...["memory.search.remote.apiKey", "tts.providers.*.apiKey", "tts.personas.*.providers.*.apiKey"].flatMap((field) => [
+    field,
+    `agents.entries.*.${field}`,
+  ]),
   ...["talk.providers.*.apiKey", "talk.realtime.providers.*.apiKey", "skills.entries.*.apiKey"],
   ...["plugins.entries.exa.config.webSearch.apiKey", "gateway.auth.token", "gateway.remote.token"],
 ];
