@@ -47,8 +47,8 @@ export function spreadMissed(name: string, planned: number, startedAt: number, t
 }
 
 /**
- * With time for overlap and drain, and in a window that opens before that time is short. A key that lives shorter than that and came by a rotation is replaced at half of its life:
- * else each successor, which lives as short, would be replaced at once.
+ * With time for overlap and drain, and in a window that opens before that time is short. A key that lives shorter than that
+ * and came by a rotation is replaced at half of its life: else each successor, which lives as short, would be replaced at once.
  */
 function beforeExpiry(
   { expiresAt, lastDoneAt }: Past,

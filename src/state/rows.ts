@@ -1,6 +1,6 @@
 import type { Db } from "./database.ts";
 
-/** What better-sqlite3 takes as named parameters. */
+/** Fields of the model with what better-sqlite3 stores of them. */
 export type Parameters = Record<string, string | number | null>;
 
 type Table = "credentials" | "keys" | "rotations" | "intents" | "calls" | "events";
@@ -19,7 +19,7 @@ export function columnsOf(db: Db, table: Table): string {
 
 const fieldOf = (column: string): string => column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** Fields of the model as named parameters of a statement: flags are 0 and 1, documents are JSON. */
+/** Fields of the model as they are stored: flags are 0 and 1, documents are JSON. */
 export function toParameters(fields: object): Parameters {
   const parameters: Parameters = {};
   for (const [field, value] of Object.entries(fields)) parameters[field] = toColumn(value);
