@@ -15,11 +15,13 @@ import { openNetwork } from "../src/world/network.ts";
 import { openWorld } from "../src/world/world.ts";
 import type { EngineAnswer, EngineReady, EngineRound } from "./engine.ts";
 import { instantConfig } from "./plugs.ts";
-import { serveRounds } from "./worker.ts";
+import { LOG_FD, serveRounds } from "./worker.ts";
 
 /** A frame of SQLite's write-ahead log: a page and its header. */
 const FRAME_BYTES = 4096 + 24;
 const CREDENTIALS = 16;
+/** So many that V8 has compiled what a rotation runs through. */
+const WARM_UP = 1000;
 
 const [directory = "."] = process.argv.slice(2);
 const names = Array.from({ length: CREDENTIALS }, (_, index) => `credential-${index}`);
@@ -51,7 +53,7 @@ const engine = createEngine({
   fingerprintKey: generateKeySync("hmac", { length: 256 }),
   config: () => config,
   plugs: () => plugs,
-  log: openLog("info", destination({ dest: join(directory, "log"), sync: true })),
+  log: openLog("info", destination({ dest: LOG_FD, sync: true })),
   atRest(rotation) {
     if (rotation.outcome !== "done") throw new Error(`a rotation ended ${rotation.outcome}: ${rotation.lastError ?? rotation.stuckReason}`);
     ended.get(rotation.credential)?.();
@@ -103,7 +105,7 @@ async function weigh(rotations: number): Promise<EngineReady> {
 }
 
 for (const name of names) await rotate(name, "initial");
-await rotateAll({ rotations: 100, atOnce: CREDENTIALS });
+await rotateAll({ rotations: WARM_UP, atOnce: CREDENTIALS });
 await serveRounds<EngineRound>(await weigh(50), rotateAll);
 await engine.stop();
 db.close();

@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
+import type { Readable } from "node:stream";
+
+/** Where a worker may write a log. It is read and forgotten, as the journal reads a daemon's. */
+export const LOG_FD = 3;
 
 /** A process that does rounds of one kind of work: a line of JSON in asks for one, a line out answers. The first line out says it is ready. */
 export class Worker<Ready, Round, Answer> {
@@ -13,8 +17,9 @@ export class Worker<Ready, Round, Answer> {
     args: readonly string[],
     options: { readonly cwd?: string; readonly uid?: number; readonly gid?: number } = {},
   ): Promise<Worker<Ready, Round, Answer>> {
-    const child = spawn(process.execPath, [file, ...args], { ...options, stdio: ["pipe", "pipe", "inherit"] });
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const child = spawn(process.execPath, [file, ...args], { ...options, stdio: ["pipe", "pipe", "inherit", "pipe"] });
+    (child.stdio[LOG_FD] as Readable).resume();
+    const lines = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]();
     return new Worker(child, lines, (await nextLine(lines, file)) as Ready);
   }
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../test/support/free-port.ts";
 import { type Load, startLoad } from "../test/support/load.ts";
-import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../test/support/openclaw.ts";
+import { GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../test/support/openclaw.ts";
 import type { Consumer } from "./consumer.ts";
 import { NAME, resolveSocket } from "./daemon.ts";
 import { showing } from "./screen.ts";

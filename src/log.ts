@@ -31,6 +31,7 @@ export function openLog(level: string | undefined, stream: DestinationStream = d
 
 /** The fields of a line without what their names give away. pino's own `redact` would cost ten times as much as the line itself. */
 function redacted(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
+  if (!Object.keys(fields).some((name) => SECRET_FIELDS.has(name) || typeof fields[name] === "object")) return fields;
   const shown = (value: unknown): unknown => {
     if (depth === DEEPEST || typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map(shown);

@@ -38,9 +38,9 @@ export function connectPlugs(config: Config, world: World, calls: Calls): Connec
   const limits = new Map<string, AccountLimit>();
 
   function once<T>(key: string, user: User, make: (world: World) => T): T {
-    const name = userText(user);
     const known = connected.get(key);
     if (known !== undefined) return known.plug as T;
+    const name = userText(user);
     const own = worlds.get(name) ?? { ...world };
     worlds.set(name, own);
     const plug = make(own);

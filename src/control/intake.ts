@@ -146,7 +146,7 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
     const { name } = credential;
     if (isAboutToDraw(parts, name)) {
       await wake(name);
-      return ledger.credentials.get(name)?.pausedAt != null
+      return ledger.credentials.isPaused(name)
         ? `the rotation that waits for it goes on after: rotatectl resume ${name}`
         : "the rotation that waited for it goes on";
     }

@@ -32,7 +32,7 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
       configured: credential !== undefined,
       provider: credential?.provider ?? live[0]?.provider ?? "–",
       store: credential?.store.use ?? "–",
-      paused: ledger.credentials.get(name)?.pausedAt != null,
+      paused: ledger.credentials.isPaused(name),
       nextAt: scheduler.nextAt(name) ?? null,
       current: current === undefined ? null : keyView(current, now),
       pooled: live.filter(({ stage }) => stage === "pooled").length,

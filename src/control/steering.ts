@@ -78,7 +78,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
 
   function setPaused(which: Which, paused: boolean, { actor }: Ask) {
     const credentials = named(which).map((name) => {
-      const changed = (ledger.credentials.get(name)?.pausedAt != null) !== paused;
+      const changed = ledger.credentials.isPaused(name) !== paused;
       if (changed) {
         const detail = { said: paused ? "pause" : "resume", actor };
         const write = () => (paused ? ledger.credentials.pause(name, clock.now(), actor) : ledger.credentials.resume(name));

@@ -155,7 +155,7 @@ export function createEngine(parts: EngineParts) {
   }
 
   function isParked(rotation: Rotation): boolean {
-    return STEPS[rotation.step].parks(rotation) && ledger.credentials.get(rotation.credential)?.pausedAt != null;
+    return STEPS[rotation.step].parks(rotation) && ledger.credentials.isPaused(rotation.credential);
   }
 
   function afterError(rotation: Rotation, error: unknown): Answer {

@@ -15,6 +15,7 @@ export function openCredentials(db: Db) {
   const statements = {
     add: db.prepare("insert into credentials (name, first_seen_at) values (?, ?) on conflict (name) do nothing"),
     one: db.prepare<[string], CredentialState>(`${credentials} where name = +?`),
+    pausedAt: db.prepare<[string], number | null>("select paused_at from credentials where name = +?").pluck(),
     all: db.prepare<[], CredentialState>(`${credentials} order by name`),
     pause: db.prepare("update credentials set paused_at = coalesce(paused_at, ?), paused_by = coalesce(paused_by, ?) where name = +?"),
     resume: db.prepare("update credentials set paused_at = null, paused_by = null where name = +?"),
@@ -24,6 +25,7 @@ export function openCredentials(db: Db) {
     /** Whether it was seen for the first time. */
     add: (name: string, now: number): boolean => statements.add.run(name, now).changes === 1,
     get: (name: string): CredentialState | undefined => statements.one.get(name),
+    isPaused: (name: string): boolean => statements.pausedAt.get(name) != null,
     all: (): CredentialState[] => statements.all.all(),
     pause: (name: string, now: number, actor: string): void => void statements.pause.run(now, actor, name),
     resume: (name: string): void => void statements.resume.run(name),

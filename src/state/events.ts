@@ -50,6 +50,9 @@ export interface EventDraft {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
+/** When an event came about, and in what; `rotation` and `step` are null outside of one. */
+type EventOrigin = Pick<Event, "at" | "credential" | "rotation" | "step">;
+
 type EventRow = Stored<Event, "detail">;
 
 /** The append-only history. */
@@ -65,7 +68,7 @@ export function openEvents(db: Db) {
   };
 
   return {
-    append({ at, credential, rotation, step, code, detail = {} }: Omit<Event, "id" | "detail" | "code"> & EventDraft): void {
+    append({ code, detail = {} }: EventDraft, { at, credential, rotation, step }: EventOrigin): void {
       statements.insert.run(at, credential, rotation, step, code, JSON.stringify(detail));
     },
     /** Newest first. */

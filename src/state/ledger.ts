@@ -73,12 +73,13 @@ export function openLedger(db: Db, clock: { now(): number }) {
     try {
       return inTransaction.immediate(work) as T;
     } catch (error) {
+      rotations.forget();
       throw explain(error, "cannot write the ledger");
     }
   };
 
-  const note = (rotation: Rotation, step: Step | null, drafts: readonly EventDraft[], at: number) => {
-    for (const draft of drafts) events.append({ ...draft, at, credential: rotation.credential, rotation: rotation.id, step });
+  const note = ({ credential, id }: Rotation, step: Step | null, drafts: readonly EventDraft[], at: number) => {
+    for (const draft of drafts) events.append(draft, { at, credential, rotation: id, step });
   };
 
   /** Whether a place is left beside what is listed, what was made too lately to be listed, and what others are about to make. */
@@ -111,7 +112,7 @@ export function openLedger(db: Db, clock: { now(): number }) {
       if (credentials.get(credential) !== undefined) return;
       transaction(() => {
         const at = clock.now();
-        if (credentials.add(credential, at)) events.append({ code: "configured", at, credential, rotation: null, step: null });
+        if (credentials.add(credential, at)) events.append({ code: "configured" }, { at, credential, rotation: null, step: null });
       });
     },
 
@@ -154,7 +155,7 @@ export function openLedger(db: Db, clock: { now(): number }) {
           if (call.room !== undefined && !hasRoom(provider, call.room)) return undefined;
           const { label, known = null } = call;
           keys.insertIntent({ label, credential, provider, rotation: rotation.id, announcedAt: at, known });
-          rotations.countIntent(rotation.id);
+          rotations.update(rotation.id, { intents: this.rotation(rotation.id).intents + 1 });
           note(rotation, rotation.step, [{ code: "intentMade", detail: { label: call.label } }], at);
         } else {
           const key = call.key === undefined ? undefined : keys.get(call.key);
@@ -203,7 +204,7 @@ export function openLedger(db: Db, clock: { now(): number }) {
     record(credential: string, events_: readonly EventDraft[], write: () => void = () => {}): void {
       transaction(() => {
         write();
-        for (const draft of events_) events.append({ ...draft, at: clock.now(), credential, rotation: null, step: null });
+        for (const draft of events_) events.append(draft, { at: clock.now(), credential, rotation: null, step: null });
       });
     },
   };

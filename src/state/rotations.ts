@@ -1,6 +1,6 @@
 import type { Outcome, PinnedPlan, Rotation } from "../model.ts";
 import type { Db } from "./database.ts";
-import { columnsOf, type Parameters, type Stored, toParameters } from "./rows.ts";
+import { columnsOf, type Parameters, type Stored, toColumn, toParameters } from "./rows.ts";
 import { openUpdate } from "./update.ts";
 
 /** What a commit may change in a rotation's row. */
@@ -27,7 +27,6 @@ export function openRotations(db: Db) {
     insert: db.prepare(`
       insert into rotations (credential, plan, step, trigger, actor, reason, idempotency_key, old, due_at, ends_as, started_at, step_since)
       values (@credential, @plan, @step, @trigger, @actor, @reason, @idempotencyKey, @old, @startedAt, 'done', @startedAt, @startedAt)`),
-    countIntent: db.prepare("update rotations set intents = intents + 1 where id = +?"),
     one: db.prepare<[number], RotationRow>(`${rotations} where id = +?`),
     byRequest: db.prepare<[string], RotationRow>(`${rotations} where idempotency_key = +?`),
     open: db.prepare<[string], RotationRow>(`${rotations} where credential = +? and outcome is null`),
@@ -43,26 +42,40 @@ export function openRotations(db: Db) {
       )
       .pluck(),
   };
+
+  /** Open rotations as they are stored: nobody else writes them, and each turn reads its own more than once. */
+  const rows = new Map<number, RotationRow>();
+  const keep = (row: RotationRow): void => void (row.outcome === null ? rows.set(row.id, row) : rows.delete(row.id));
+  const read = (id: number): RotationRow | undefined => {
+    const row = rows.get(id) ?? statements.one.get(id);
+    if (row !== undefined) keep(row);
+    return row;
+  };
+
   return {
     insert: (rotation: NewRotation): number => Number(statements.insert.run(toParameters(rotation)).lastInsertRowid),
     /** Writes what is new in a patch, as it is stored: most of it says nothing new. Answers the row as it is now. */
     update(id: number, patch: RotationPatch): Rotation {
-      const before = statements.one.get(id);
+      const before = read(id);
       if (before === undefined) throw new Error(`no rotation ${id}`);
       const changes: Parameters = {};
-      for (const [field, value] of Object.entries(toParameters(patch))) {
-        if (before[field as keyof RotationRow] !== value) changes[field] = value;
+      for (const [field, value] of Object.entries(patch)) {
+        const stored = toColumn(value);
+        if (before[field as keyof RotationRow] !== stored) changes[field] = stored;
       }
       update(id, changes);
-      return { ...toRotation(before), ...patch };
+      const after = { ...before, ...changes } as RotationRow;
+      keep(after);
+      return toRotation(after, patch.memo);
     },
-    countIntent: (id: number): void => void statements.countIntent.run(id),
-    get: (id: number): Rotation | undefined => optional(statements.one.get(id)),
+    /** The transaction in which rows were written came to nothing. */
+    forget: (): void => rows.clear(),
+    get: (id: number): Rotation | undefined => optional(read(id)),
     byRequest: (key: string): Rotation | undefined => optional(statements.byRequest.get(key)),
     open: (credential: string): Rotation | undefined => optional(statements.open.get(credential)),
-    allOpen: (): Rotation[] => statements.allOpen.all().map(toRotation),
+    allOpen: (): Rotation[] => statements.allOpen.all().map((row) => toRotation(row)),
     /** Open rotations whose time has come. */
-    due: (now: number, limit: number): Rotation[] => statements.due.all(now, limit).map(toRotation),
+    due: (now: number, limit: number): Rotation[] => statements.due.all(now, limit).map((row) => toRotation(row)),
     /** When the next open rotation is due after `now`. */
     nextDue: (now: number): number | undefined => statements.nextDue.get(now) ?? undefined,
     lastEnded: (credential: string): Rotation | undefined => optional(statements.lastEnded.get(credential)),
@@ -84,12 +97,13 @@ function toPlan(text: string): PinnedPlan {
   return plan;
 }
 
-function toRotation(row: RotationRow): Rotation {
-  const { plan, memo, forwardOnly, cancelRequested } = row;
+/** `memo` is given where it is known better than the row knows it. */
+function toRotation(row: RotationRow, memo: Rotation["memo"] = JSON.parse(row.memo)): Rotation {
+  const { plan, forwardOnly, cancelRequested } = row;
   return {
     ...row,
     plan: toPlan(plan),
-    memo: JSON.parse(memo),
+    memo,
     forwardOnly: forwardOnly === 1,
     cancelRequested: cancelRequested === 1,
   };

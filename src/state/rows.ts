@@ -19,14 +19,15 @@ export function columnsOf(db: Db, table: Table): string {
 
 const fieldOf = (column: string): string => column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** Fields of the model as they are stored: flags are 0 and 1, documents are JSON. */
+/** Fields of the model as they are stored. */
 export function toParameters(fields: object): Parameters {
   const parameters: Parameters = {};
   for (const [field, value] of Object.entries(fields)) parameters[field] = toColumn(value);
   return parameters;
 }
 
-function toColumn(value: string | number | boolean | object | null): string | number | null {
+/** Flags are 0 and 1, documents are JSON. */
+export function toColumn(value: string | number | boolean | object | null): string | number | null {
   if (typeof value === "boolean") return Number(value);
   return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
 }

@@ -6,7 +6,8 @@ import type { Secret } from "../../src/contract/secret.ts";
 import { realClock } from "../../src/world/clock.ts";
 import { startFakeGateway } from "../fakes/gateway.ts";
 import { startChatVendor } from "../support/chat-vendor.ts";
-import { freePort, GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../support/openclaw.ts";
+import { freePort } from "../support/free-port.ts";
+import { GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../support/openclaw.ts";
 import { testWorld } from "../support/world.ts";
 import type { ConsumerFixture, RunningConsumer } from "./consumer-fixture.ts";
 

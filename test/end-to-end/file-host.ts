@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import type { FakeOpenAi } from "../fakes/openai.ts";
+import { freePort } from "../support/free-port.ts";
 import { Host } from "../support/host.ts";
-import { freePort, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
+import { makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
 import { credentialFiles, gatewayEntry, openAiEntry, REAL_TIMING, RealHost, startPacedOpenAi } from "./real-host.ts";
 
 /** One credential `main` of the OpenAI fake, in a JSON file, used by a REAL OpenClaw gateway. */

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RotationView } from "../../src/api-views.ts";
 import type { Step } from "../../src/model.ts";
 import { startChatVendor } from "../support/chat-vendor.ts";
+import { freePort } from "../support/free-port.ts";
 import type { Host } from "../support/host.ts";
-import { freePort, GATEWAY_TOKEN, makeRealGateway, type RealGateway } from "../support/openclaw.ts";
+import { GATEWAY_TOKEN, makeRealGateway, type RealGateway } from "../support/openclaw.ts";
 import { adoptToken, makeTokenHost, rotateToken, TOKEN_ENTRY, tokenJson } from "../support/token-host.ts";
 
 // As far apart as in real life: the gateway answers a wrong token later and later.

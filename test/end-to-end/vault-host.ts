@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { type AnyLlmGateway, startAnyLlm } from "../support/any-llm.ts";
+import { freePort } from "../support/free-port.ts";
 import { Host } from "../support/host.ts";
 import { type OpenBao, startOpenBao } from "../support/openbao.ts";
-import { freePort, makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
+import { makeRealGateway, openclawJson, type RealGateway } from "../support/openclaw.ts";
 import { credentialFiles, gatewayEntry, REAL_TIMING, RealHost } from "./real-host.ts";
 
 const [PATH, FIELD] = ["openclaw/any-llm", "apiKey"];

@@ -6,8 +6,9 @@ import type { Step } from "../../src/model.ts";
 import type { OpenClawFile } from "../fakes/gateway/config.ts";
 import { makeStore } from "../fakes/gateway/store.ts";
 import { type FakeGateway, startFakeGateway } from "../fakes/gateway.ts";
+import { freePort } from "../support/free-port.ts";
 import type { Host } from "../support/host.ts";
-import { freePort, GATEWAY_TOKEN } from "../support/openclaw.ts";
+import { GATEWAY_TOKEN } from "../support/openclaw.ts";
 import { adoptToken, type Kept, makeTokenHost, rotateToken, TOKEN_ENTRY, tokenJson } from "../support/token-host.ts";
 
 interface Scene {

@@ -42,6 +42,10 @@ async function told(host: PlugHost, id: number): Promise<RotationView> {
   }
 }
 
+function newest<Field extends string>(keys: readonly Readonly<Record<Field, number | null>>[], field: Field): number {
+  return Math.max(...keys.map((key) => key[field] ?? 0));
+}
+
 describe.concurrent("a vendor in trouble", () => {
   test("its listing is in another order on each page: it waits for one that it can trust, and loses no key", {
     timeout: 60_000,
@@ -77,8 +81,10 @@ describe.concurrent("a vendor in trouble", () => {
       await expectReplaced(host);
       const { events } = await host.look();
       const at = (code: string) => events.find((event) => event.code === code)?.at ?? Number.NaN;
-      expect(at("keyPromoted") - at("keyCreated"), "not made current while a replica refused it").toBeGreaterThanOrEqual(newKeyMs);
-      expect(at("keyDead") - at("keyRevoked"), "not called dead while a replica accepted it").toBeGreaterThanOrEqual(revokedMs);
+      // By the vendor's own times: ours say when the ledger heard of it.
+      const [made, deleted] = [newest(fake.vendor.everyKey(), "createdAt"), newest(fake.vendor.everyKey(), "deletedAt")];
+      expect(at("keyPromoted") - made, "not made current while a replica refused it").toBeGreaterThanOrEqual(newKeyMs);
+      expect(at("keyDead") - deleted, "not called dead while a replica accepted it").toBeGreaterThanOrEqual(revokedMs);
     });
   });
 });

@@ -24,6 +24,7 @@ test("a turn is committed whole or not at all", () => {
   // The last thing that is written is refused: an event whose detail is no JSON.
   expect(() => ledger.commit(rotation, { ...turn, events: [{ code: "keyCreated", detail: { bad: 1n } }] })).toThrow();
   expect(dump(db), "nothing of it is there").toEqual(before);
+  expect(ledger.rotation(rotation.id), "nor is it remembered").toMatchObject({ step: "preflight", target: null, intents: 1 });
 
   const after = ledger.commit(rotation, { ...turn, events: [{ code: "keyCreated" }] });
   expect(after).toMatchObject({ step: "verify", target: 2 });

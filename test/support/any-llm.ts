@@ -2,13 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installPeer } from "../../scripts/peers.ts";
 import { startChatVendor } from "./chat-vendor.ts";
+import { freePort } from "./free-port.ts";
 
 /** A real any-llm gateway in a process of its own, with SQLite, in front of a stand-in for the vendor. */
 export interface AnyLlmGateway {
@@ -29,7 +28,7 @@ const UPSTREAM_KEY = "sk-upstream-canary-0001";
 const PROGRAM = `
 import os, shutil, sys, threading
 def end_with_us():
-    sys.stdin.buffer.read()
+    os.read(0, 1)
     shutil.rmtree(os.getcwd(), ignore_errors=True)
     os._exit(0)
 threading.Thread(target=end_with_us, daemon=True).start()
@@ -41,6 +40,17 @@ main()
 /** Starts the pinned gateway, installing it if need be; resolves when it is ready. */
 export async function startAnyLlm(): Promise<AnyLlmGateway> {
   const folder = await installPeer("any-llm");
+  // A port that was free a moment ago may be taken: then the gateway ends at once, and another port is tried.
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(folder);
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
+async function start(folder: string): Promise<AnyLlmGateway> {
   const upstream = await startChatVendor();
   upstream.accepted.add(UPSTREAM_KEY);
   const home = await mkdtemp(join(tmpdir(), "rotated-any-llm-"));
@@ -105,13 +115,4 @@ async function untilReady(child: ChildProcess, url: string): Promise<void> {
     if (healthy) return;
   }
   throw new Error(`any-llm gateway: not ready\n${printed}`);
-}
-
-/** The gateway cannot be given port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installPeer } from "../../scripts/peers.ts";
+import { freePort } from "./free-port.ts";
 
 export interface OpenBao {
   readonly url: string;
@@ -87,13 +87,4 @@ async function start(binary: string, port: number): Promise<OpenBao> {
     }
     await sleep(25);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
