@@ -11,13 +11,16 @@ const SECRET_FIELDS = new Set(["secret", "apiKey", "adminKey", "password", "toke
 /** How far below the top they are looked for. */
 const DEEPEST = 3;
 
+/** Characters of lines that are kept while they cannot be written. */
+const MOST_KEPT = 65_536;
+
 /**
  * The daemon's log: one JSON object a line on stderr, for the journal. Secrets are replaced twice: fields by their
  * name, and in the finished line every value that a living `Secret` holds.
  *
  * `level` is one of debug, info, warn, error and silent; anything else is `info`.
  */
-export function openLog(level: string | undefined, stream: DestinationStream = destination({ dest: 2, sync: true })): Logger {
+export function openLog(level: string | undefined, stream: DestinationStream = standardError()): Logger {
   const options = {
     level: LEVELS.find((known) => known === level?.toLowerCase()) ?? "info",
     base: null,
@@ -27,6 +30,15 @@ export function openLog(level: string | undefined, stream: DestinationStream = d
     hooks: { streamWrite: Secret.mask },
   };
   return pino(options, stream);
+}
+
+/** No rotation ends because its log cannot be written: lines are kept meanwhile, up to a limit, and tried again with each new one. */
+function standardError(): DestinationStream {
+  const stream = destination({ dest: 2, sync: true, maxLength: MOST_KEPT });
+  stream.on("error", () => {});
+  // A line for which there is no room is not tried, nor is what was kept.
+  stream.on("drop", () => stream.write(""));
+  return stream;
 }
 
 /** The fields of a line without what their names give away. pino's own `redact` would cost ten times as much as the line itself. */

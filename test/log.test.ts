@@ -1,4 +1,7 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { AdapterError } from "../src/contract/errors.ts";
@@ -123,4 +126,29 @@ test("a process logs to stderr only, and the last line before its end is not los
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
   expect(stdout).toBe("");
   expect(JSON.parse(stderr)).toMatchObject({ msg: "the end" });
+});
+
+test("what cannot be written ends nothing: it is written as soon as that can be, and of much the beginning", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rotated-log-"));
+  const later = join(folder, "later");
+  const module = JSON.stringify(new URL("../src/log.ts", import.meta.url).href);
+  // The number of standard error goes to whatever is opened next.
+  const program = `
+    import { closeSync, openSync } from "node:fs";
+    const { openLog } = await import(${module});
+    const log = openLog("info");
+    for (let line = 0; line < 5000; line++) log.info({ line }, "said to a full disk");
+    closeSync(2);
+    openSync(${JSON.stringify(later)}, "a");
+    log.info("the line that finds out is lost");
+    log.info("there is room again");
+    console.log("alive");`;
+  const script = '"$0" --input-type=module -e "$1" 2> /dev/full';
+  const ran = spawnSync("sh", ["-c", script, process.execPath, program], { encoding: "utf8" });
+  expect(ran).toMatchObject({ status: 0, stdout: "alive\n" });
+  const lines = readFileSync(later, "utf8").trimEnd().split("\n");
+  rmSync(folder, { recursive: true });
+  expect(lines.map((line) => JSON.parse(line).line).slice(0, 3)).toEqual([0, 1, 2]);
+  expect(lines.length, "not all of them were kept").toBeLessThan(1000);
+  expect(lines.at(-1)).toContain("there is room again");
 });
