@@ -35,7 +35,7 @@ const { quick } = options;
 
 const directory = mkdtempSync(join(options.directory, "rotated-bench-"));
 const parts: Readonly<Record<string, () => Promise<readonly Measured[]>>> = {
-  engine: () => measureEngine({ directory, rounds: quick ? 3 : 10, rotations: quick ? 100 : 200 }),
+  engine: () => measureEngine({ directory, rounds: quick ? 5 : 20, rotations: quick ? 50 : 100 }),
   start: () => measureStart(quick ? 3 : 11),
   cli: () => measureCli(quick ? 5 : 21),
   memory: measureMemory,

@@ -84,19 +84,21 @@ function credential(name: string): CredentialConfig {
 }
 
 function instantVendor(): Provider {
-  const live = new Map<string, { key: VendorKey; secret: string }>();
+  const live = new Map<string, VendorKey>();
+  const bySecret = new Map<string, VendorKey>();
   let made = 0;
   return {
     async create({ label }) {
       made += 1;
       const key = { id: `key_${made}`, label, createdAt: new Date(), enabled: true };
       const secret = `canary-${made}-${label}`;
-      live.set(key.id, { key, secret });
+      live.set(key.id, key);
+      bySecret.set(secret, key);
       return { ...key, secret: new Secret(secret) };
     },
-    list: async () => [...live.values()].map(({ key }) => key),
-    identify: async (secret) => [...live.values()].find((one) => one.secret === secret.reveal())?.key,
-    verify: async (secret) => ([...live.values()].some((one) => one.secret === secret.reveal()) ? "accepted" : "refused"),
+    list: async () => [...live.values()],
+    identify: async (secret) => bySecret.get(secret.reveal()),
+    verify: async (secret) => (live.has(bySecret.get(secret.reveal())?.id ?? "") ? "accepted" : "refused"),
     revoke: async (id) => void live.delete(id),
   };
 }

@@ -24,7 +24,7 @@ const LAST_START_MS = MINUTE_MS;
 
 /**
  * When the next rotation of a credential is due: by its schedule, but before its key expires, not too soon after one that
- * did not end well, and inside its window. It may lie in the past: then it was missed. `undefined` without a schedule and an
+ * did not end well, and inside its window, unless the key is over before that opens. It may lie in the past: then it was missed. `undefined` without a schedule and an
  * expiry, or while there is no key: the first one is made, or adopted, by a person's word.
  */
 export function nextRotation(credential: CredentialConfig, past: Past, timing: Timing): number | undefined {
@@ -35,7 +35,7 @@ export function nextRotation(credential: CredentialConfig, past: Past, timing: T
   const planned = earlier(scheduled === undefined ? undefined : scheduled + jitterMs, beforeExpiry(past, credential, timing));
   if (planned === undefined) return undefined;
   const at = Math.max(planned, notBefore(past, timing));
-  const opens = intoWindow(at, credential.window);
+  const opens = intoWindow(at, credential.window, past.expiresAt);
   if (opens === at || credential.window === undefined) return at;
   // All that waited for the window would begin at its opening.
   return opens + (jitterMs % Math.max(1, windowCloses(opens, credential.window) - LAST_START_MS - opens));
@@ -78,10 +78,11 @@ function notBefore({ lastEnded, failures }: Past, { afterFailure }: Timing): num
   return lastEnded.endedAt + Math.min(waitMs, afterFailure.lastMs);
 }
 
-/** The time itself when it lies in the window, else the next opening. */
-export function intoWindow(at: number, window: Window | undefined): number {
+/** The time itself when it lies in the window, else the next opening; but a key that is over by then does not wait for it. */
+export function intoWindow(at: number, window: Window | undefined, expiresAt: number | undefined): number {
   if (window === undefined || isInside(at, window)) return at;
-  return nextLocal(window.from, window.zone, at);
+  const opens = nextLocal(window.from, window.zone, at);
+  return expiresAt !== undefined && expiresAt <= opens ? at : opens;
 }
 
 /** When the window that is open at `at` closes. */

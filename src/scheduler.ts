@@ -1,6 +1,7 @@
 import type { Config, CredentialConfig } from "./config/config.ts";
 import type { Clock } from "./contract/world.ts";
 import type { Logger } from "./log.ts";
+import type { Key } from "./model.ts";
 import type { Engine } from "./rotation/engine.ts";
 import { CAN_BEGIN, type PlanName, pinPlan, ROUTINE } from "./rotation/plans.ts";
 import { intoWindow, nextRotation, spreadMissed, windowCloses } from "./schedule.ts";
@@ -37,7 +38,8 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
     if (ledger.rotations.open(name) !== undefined) return;
     const done = ledger.rotations.lastWith(name, "done");
     const last = ledger.rotations.lastReplacing(name);
-    const current = ledger.keys.live(name).find((key) => key.stage === "current");
+    const current = currentKey(name);
+    const expiresAt = current?.expiresAt ?? undefined;
     const at = nextRotation(
       credential,
       {
@@ -45,13 +47,17 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
         lastDoneAt: done?.endedAt ?? undefined,
         lastEnded: last?.outcome == null ? undefined : { outcome: last.outcome, endedAt: last.endedAt ?? last.startedAt },
         failures: ledger.rotations.failuresSince(name, done?.endedAt ?? 0),
-        expiresAt: current?.expiresAt ?? undefined,
+        expiresAt,
         hasKey: current !== undefined,
       },
       parts.config().timing,
     );
     if (at === undefined) return;
-    plannedAt.set(name, intoWindow(spreadMissed(name, at, startedAt, parts.config().timing), credential.window));
+    plannedAt.set(name, intoWindow(spreadMissed(name, at, startedAt, parts.config().timing), credential.window, expiresAt));
+  }
+
+  function currentKey(name: string): Key | undefined {
+    return ledger.keys.live(name).find(({ stage }) => stage === "current");
   }
 
   function wake(): void {
@@ -67,7 +73,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
   function begin(name: string, now: number): void {
     const credential = parts.config().credentials[name];
     if (credential === undefined) return;
-    const opens = intoWindow(now, credential.window);
+    const opens = intoWindow(now, credential.window, currentKey(name)?.expiresAt ?? undefined);
     plannedAt.set(name, opens);
     if (opens > now) return;
     try {

@@ -118,14 +118,14 @@ describe("window", () => {
     ["on the day whose 02:00 comes twice, the first", night, "2026-10-24T12:00:00Z", "2026-10-25T00:00:00Z"],
     ["in the repeated hour", night, "2026-10-25T01:30:00Z", "2026-10-25T01:30:00Z"],
   ];
-  test.each(cases)("%s", (_, window, planned, due) => expect(iso(intoWindow(at(planned), window))).toBe(due));
+  test.each(cases)("%s", (_, window, planned, due) => expect(iso(intoWindow(at(planned), window, undefined))).toBe(due));
 
   test("a plan is moved into it, with its jitter", () => {
     const due = next({ lastDoneAt: at("2026-11-01T12:00:00Z") }, { schedule: { every: DAY }, window: night, jitterMs: HOUR }) ?? 0;
     expect(due).toBeGreaterThan(at("2026-11-03T01:00:00Z"));
     expect(due).toBeLessThan(at("2026-11-03T02:00:00Z"));
     const wide = next({ lastDoneAt: at("2026-11-01T12:00:00Z") }, { schedule: { every: DAY }, window: night, jitterMs: 30 * DAY }) ?? 0;
-    expect(intoWindow(wide, night), "never past its end").toBe(wide);
+    expect(intoWindow(wide, night, undefined), "never past its end").toBe(wide);
   });
 
   test("closes at its end, also over midnight and daylight saving", () => {
@@ -200,6 +200,12 @@ describe("a key that expires", () => {
     test("but not twice in one window, where its life does not reach to the next", () => {
       const lastDoneAt = at("2026-11-20T01:10:00Z");
       expect(expiring("2026-11-20T12:00:00Z", { lastDoneAt })).toBe("2026-11-21T01:00:00Z");
+    });
+
+    test("and outside of it, where it does not live until the next one opens", () => {
+      const missed = at("2026-11-20T12:00:00Z");
+      expect(intoWindow(missed, window, at("2026-11-21T00:59:00Z"))).toBe(missed);
+      expect(iso(intoWindow(missed, window, at("2026-11-21T01:01:00Z")))).toBe("2026-11-21T01:00:00Z");
     });
   });
 

@@ -169,6 +169,20 @@ describe("missed while down", () => {
     vi.advanceTimersByTime(HOUR + 1000);
     expect(ledger.rotations.open("main")?.plan.preflightUntil, "until it closes").toBe(START + 3 * DAY + 17 * HOUR);
   });
+
+  test("does not wait for a window that its key does not live to see", () => {
+    const window = { from: "02:00", to: "05:00", zone: "UTC" };
+    const { scheduler, ledger } = makeScheduler({ credential: { schedule: undefined, window } });
+    const [key] = ledger.keys.live("main");
+    if (key === undefined) throw new Error("no key");
+    ledger.keys.update(key.id, { expiresAt: START + 3 * DAY + 13 * HOUR });
+    ledger.credentials.pause("main", START, "somebody");
+    scheduler.refresh();
+    vi.advanceTimersByTime(3 * DAY); // noon, and the key is over an hour before the window opens
+    ledger.credentials.resume("main");
+    scheduler.touch("main");
+    expect(ledger.rotations.open("main")).toMatchObject({ trigger: "schedule", outcome: null });
+  });
 });
 
 test("the plan of a start: the first key of an empty store, a rehearsal, or the routine", () => {
