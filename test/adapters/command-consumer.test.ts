@@ -52,10 +52,9 @@ describe("validate", () => {
     expect(await validating(body).prove(secret, signal)).toMatchObject({ result: "proven", grade: "answered" });
   });
 
-  it("that shows an HMAC of another value contradicts", async () => {
-    expect(await validating(`echo '{"ok":true,"hmac":"${"0".repeat(64)}"}'`).prove(secret, signal)).toMatchObject({
-      result: "contradicted",
-    });
+  it.each([true, false])("that shows an HMAC of another value contradicts, whether its request succeeded (%s) or not", async (ok) => {
+    const body = `echo '{"ok":${ok},"hmac":"${"0".repeat(64)}"}'`;
+    expect(await validating(body).prove(secret, signal)).toMatchObject({ result: "contradicted" });
   });
 
   it.each([

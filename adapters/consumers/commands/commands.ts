@@ -67,8 +67,11 @@ export function openCommands(
           cure: `let ${line[0]} print { "ok": true, "hmac": HEX } and no other line, or nothing`,
         });
       }
-      if (!reply.data.ok) throw new AdapterError("inconclusive", `${who(action)}: it answers that its request did not succeed`);
-      return reply.data.hmac === undefined ? undefined : isHmac(reply.data.hmac, nonce, expected);
+      const { ok, hmac } = reply.data;
+      const held = hmac === undefined ? undefined : isHmac(hmac, nonce, expected);
+      // Another value is what a person must hear of: it is why the request failed, too.
+      if (!ok && held !== false) throw new AdapterError("inconclusive", `${who(action)}: it answers that its request did not succeed`);
+      return held;
     },
 
     otherValue: (action) => ({
