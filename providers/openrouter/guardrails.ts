@@ -9,7 +9,8 @@ export type Admin = <Reply>(path: string, request: Omit<HttpRequest<Reply>, "bea
 
 const PAGE_SIZE = 100;
 const assignments = z.looseObject({ data: z.array(z.looseObject({ id: z.string(), key_hash: z.string(), guardrail_id: z.string() })) });
-const assigned = z.looseObject({ assigned_count: z.number() });
+/** How many of the keys were bound: a key that is not would be bounded by nothing. */
+const assigned = z.looseObject({ assigned_count: z.literal(1) });
 
 /** The guardrail that bounds what a key may do, of which it has at most one: its row does not show it. */
 export async function guardrailOf(admin: Admin, hash: string, signal: AbortSignal): Promise<string | undefined> {

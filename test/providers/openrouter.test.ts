@@ -120,6 +120,17 @@ describe("create", () => {
     expect(fake.vendor.everyKey().filter(({ name }) => name === "rotated-unbound")).toHaveLength(1);
   });
 
+  it("hands out no key of which the vendor says that none was bound to the guardrail", async () => {
+    const old = fake.vendor.addKey("old");
+    fake.vendor.guardrails.get(fake.vendor.addGuardrail())?.add(old.hash);
+    const like = await listed(old);
+    fake.faults.add({ method: "POST", path: "/assignments/", fault: { do: "reply", status: 200, body: { assigned_count: 0 } } });
+    await expect(provider.create({ label: "rotated-bound-to-none", like }, signal)).rejects.toMatchObject({
+      answered: false,
+      message: expect.stringContaining("stays unused"),
+    });
+  });
+
   it.each(["/keys/", "/assignments/keys"])(
     "says that nothing was made when a look before (%s) fails: no create call has left",
     async (path) => {
