@@ -29,11 +29,14 @@ export const ADAPTER_CODES = {
 
 export type AdapterCode = keyof typeof ADAPTER_CODES;
 
+/** A wish for longer is a mistake, such as a time in place of a number of seconds: by it a whole account would stand still for decades. */
+const LONGEST_WISH_MS = 86_400_000;
+
 /** Something outside refused, failed or did not answer. `message` says who, doing what, why; it holds no secret. */
 export class AdapterError extends Error {
   override readonly name = "AdapterError";
   readonly code: AdapterCode;
-  /** The other side's own wish, where it gave one. */
+  /** The other side's own wish, where it gave one: whole, and a day at most. */
   readonly retryAfterMs: number | undefined;
   /** What a person can do, where it is better known than by the code alone. */
   readonly cure: string | undefined;
@@ -41,7 +44,7 @@ export class AdapterError extends Error {
   constructor(code: AdapterCode, message: string, options: { cause?: unknown; retryAfterMs?: number; cure?: string } = {}) {
     super(Secret.mask(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.retryAfterMs = options.retryAfterMs;
+    this.retryAfterMs = options.retryAfterMs && Math.ceil(Math.min(options.retryAfterMs, LONGEST_WISH_MS));
     this.cure = options.cure;
   }
 

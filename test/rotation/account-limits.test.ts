@@ -74,6 +74,21 @@ describe.concurrent("a create that the vendor refuses", () => {
   );
 });
 
+const DAY_MS = 86_400_000;
+
+test.each([
+  ["a time of day in place of seconds", "1764208800"],
+  ["more than a number can be", "9".repeat(400)],
+])("a wish to be left alone for decades is taken for a day: %s", { timeout: 60_000 }, (_, retryAfter) =>
+  withCredential("openai", async (host, vendor) => {
+    vendor.addFault({ ...vendor.createCall, fault: { do: "rateLimit", retryAfter }, times: 1 });
+    const { id } = await host.host.rotate("main");
+    const waiting = await until(host.host, id, ({ lastError }) => lastError !== null);
+    expect(waiting.lastError?.code).toBe("rateLimited");
+    expect(Math.abs((waiting.dueAt ?? 0) - Date.now() - DAY_MS)).toBeLessThan(60_000);
+  }),
+);
+
 describe("two entries of one account, and one of another", () => {
   /** Three credentials of their own at OpenAI; `b` is of the same account as `a`, with other settings. */
   async function withThree(work: (host: Host, vendor: FakeOpenAi, other: FakeOpenAi) => Promise<void>): Promise<void> {
