@@ -89,6 +89,16 @@ test.each([
   }),
 );
 
+test("a person is told at once of a create that shall wait for an hour", { timeout: 60_000 }, () =>
+  withCredential("openai", async (host, vendor) => {
+    vendor.addFault({ ...vendor.createCall, fault: { do: "rateLimit", retryAfter: "3600" }, times: 1 });
+    const { id } = await host.host.rotate("main");
+    const waiting = await until(host.host, id, ({ lastError }) => lastError !== null);
+    expect(waiting).toMatchObject({ step: "create", lastError: { code: "rateLimited" }, stuck: { reason: waiting.lastError?.message } });
+    expect(waiting.dueAt, "and it is tried again by itself").toBeGreaterThan(Date.now());
+  }),
+);
+
 describe("two entries of one account, and one of another", () => {
   /** Three credentials of their own at OpenAI; `b` is of the same account as `a`, with other settings. */
   async function withThree(work: (host: Host, vendor: FakeOpenAi, other: FakeOpenAi) => Promise<void>): Promise<void> {

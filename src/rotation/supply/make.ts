@@ -108,17 +108,20 @@ async function stageFirst(context: StepContext, label: string, secret: Secret): 
     await context.call((signal) => context.store.stage(label, secret, signal));
     return undefined;
   } catch (error) {
-    const problem = asProblem(error);
-    const waitMs = waitBefore(context.rotation.attempts, context.timing, error);
-    return { go: "again", at: context.clock.now() + waitMs, problem, refusedIntents: [label] };
+    return later(context, label, error);
   }
 }
 
 /** A refusal that the vendor answered; without an answer nobody knows whether a key was made, and the call stays open. */
 async function notMade(context: StepContext, label: string, error: unknown): Promise<Answer> {
   if (!(error instanceof AdapterError) || !error.answered) throw error;
-  const refusedIntents = [label];
-  if (!error.retry) return { ...(await retreat(context, "impossible", asProblem(error))), refusedIntents };
-  const { attempts } = context.rotation;
-  return { go: "again", at: context.clock.now() + waitBefore(attempts, context.timing, error), problem: asProblem(error), refusedIntents };
+  if (!error.retry) return { ...(await retreat(context, "impossible", asProblem(error))), refusedIntents: [label] };
+  return later(context, label, error);
+}
+
+/** Tries again with another intent. As of every error, a person is told of a long wait before it, and not after. */
+function later({ rotation, timing, clock }: StepContext, label: string, error: unknown): Answer {
+  const waitMs = waitBefore(rotation.attempts, timing, error);
+  const go = waitMs > timing.tellAfterMs ? "stuck" : "again";
+  return { go, at: clock.now() + waitMs, problem: asProblem(error), refusedIntents: [label] };
 }
