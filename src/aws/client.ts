@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Secret } from "../contract/secret.ts";
 import { httpUrl, type SecretRef, secretRef } from "../contract/settings.ts";
+import { orAbort } from "../contract/turns.ts";
 import type { World } from "../contract/world.ts";
 import { type AccessKey, mustBeAccessKey } from "./access-key.ts";
 import { type AwsRefusal, awsFailure } from "./failures.ts";
@@ -100,9 +101,13 @@ async function callOnce<Sdk, Client, T>(
   send: (client: Client, sdk: Sdk) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  try {
+  const call = async () => {
     const { client, sdk } = await open();
-    return await send(client, sdk);
+    return send(client, sdk);
+  };
+  try {
+    // Where the SDK gets what it signs with, it knows of no abort.
+    return await orAbort(call(), signal);
   } catch (error) {
     throw awsFailure(error, `${who}: ${action}`, signal, refusal);
   }

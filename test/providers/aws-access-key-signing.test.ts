@@ -80,4 +80,12 @@ describe("who signs", () => {
     expect([sts.log, strict.log]).toEqual([["AssumeRole", "GetCallerIdentity"], ["ListAccessKeys"]]);
     await sts.close();
   });
+
+  it("is waited for no longer than the call may take: STS may hang, or a program of AWS's own chain", { timeout: 10_000 }, async () => {
+    strict.faults.add({ path: "/AssumeRole$", fault: { do: "hang" } });
+    const provider = bench.connect({ assumeRole: "arn:aws:iam::123456789012:role/key-admin" });
+    expect(await errorOf(provider.list(AbortSignal.timeout(100)))).toMatchObject({ code: "timeout" });
+    expect(await errorOf(provider.create({ label }, AbortSignal.timeout(100)))).toMatchObject({ code: "timeout" });
+    expect(strict.log).not.toContain("CreateAccessKey");
+  });
 });
