@@ -157,7 +157,8 @@ interface Replacing {
 function fieldOf({ fields }: VaultDocument, field: string, here: string): Secret | undefined {
   if (!Object.hasOwn(fields, field)) return undefined;
   const value = fields[field];
-  if (typeof value === "string") return new Secret(value);
+  // An empty value is none: the place is prepared for the first one.
+  if (typeof value === "string") return value === "" ? undefined : new Secret(value);
   throw new AdapterError("foreign", `vault store: ${here} is no string`, { cure: "look at it: rotated replaces only a string there" });
 }
 

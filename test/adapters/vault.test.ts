@@ -102,6 +102,14 @@ describe("the document", () => {
     expect((await document()).data).toEqual({ apiKey: "sk-canary-one" });
   });
 
+  it("is nothing where the field is empty, as in every other store: people prepare a place so", async () => {
+    await bao.call("POST", `${mount}/data/${PATH}`, { data: { apiKey: "", other: "kept" } });
+    expect(await connect().read("current", signal)).toBeUndefined();
+    await connect().stage("v1", new Secret("sk-canary-one"), signal);
+    await connect().promote("v1", undefined, signal);
+    expect((await document()).data).toEqual({ apiKey: "sk-canary-one", other: "kept" });
+  });
+
   it("holds a string there, or is refused as foreign", async () => {
     await bao.call("POST", `${mount}/data/${PATH}`, { data: { apiKey: { canary: 1 } } });
     expect((await refusal(connect().read("current", signal))).code).toBe("foreign");
