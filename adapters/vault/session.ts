@@ -5,6 +5,7 @@ import type { KeepSession } from "../../src/contract/session.ts";
 import { inTurn } from "../../src/contract/turns.ts";
 import type { World } from "../../src/contract/world.ts";
 import { encodePath } from "./paths.ts";
+import type { KnownText } from "./refusals.ts";
 import type { Server } from "./settings.ts";
 import type { CallVault } from "./transport.ts";
 
@@ -49,6 +50,19 @@ const lookedUp = z.looseObject({
 /** Vault answers 403 to a token that is not valid and to one without rights; a login it refuses with 400. */
 const REFUSED = ["forbidden", "invalid"] as const;
 
+/** A login that is refused so may have a good secret-id: who tries wrong ones has Vault refuse all of the role for some minutes. */
+const LOGIN_TEXTS: readonly KnownText[] = [
+  {
+    statuses: [403],
+    text: /./,
+    means: {
+      code: "inconclusive",
+      why: "which does not say that the secret-id is wrong",
+      cure: "Vault locks a role out for some minutes when somebody tries wrong secret-ids; if it stays, look at auth.appRole.mount and namespace",
+    },
+  },
+];
+
 let sessions = 0;
 
 /** `who` is named in messages. */
@@ -83,7 +97,10 @@ export function openSession(who: string, { auth }: Pick<Server, "auth">, call: C
     const body = { role_id: roleId, secret_id: secretId.reveal() };
     const path = `auth/${encodePath(mount)}/login`;
     const cure = `put a secret-id of the role ${roleId} that is valid into auth.appRole.secretId, and look at namespace`;
-    return { ...fromLease(action, await accepted(action, cure, () => call({ action, method: "POST", path, body, signal }))), secretId };
+    return {
+      ...fromLease(action, await accepted(action, cure, () => call({ action, method: "POST", path, body, texts: LOGIN_TEXTS, signal }))),
+      secretId,
+    };
   }
 
   /** Whether the secret-id is another one by now. One that cannot be read is no reason to give up a token that works. */

@@ -111,6 +111,20 @@ describe("logging in", () => {
   });
 });
 
+it("a role that is locked out, because others tried wrong secret-ids, is waited for: its secret-id may be right", async () => {
+  const role = `${ROLE}-locked`;
+  await bao.call("POST", role, { token_policies: ["rotated"] });
+  const roleId = (await bao.call("GET", `${role}/role-id`)).body.data.role_id;
+  world.secrets["secret-id"] = (await bao.call("POST", `${role}/secret-id`, {})).body.data.secret_id;
+  for (let wrong = 0; wrong < 6; wrong += 1) await bao.call("POST", "auth/approle/login", { role_id: roleId, secret_id: "wrong" });
+  const store = connect({ appRole: { roleId, secretId: { credential: "secret-id" } } });
+  expect(await refusal(store.read("current", signal))).toMatchObject({
+    code: "inconclusive",
+    retry: true,
+    hint: expect.stringContaining("locks a role out"),
+  });
+});
+
 describe("kept while nobody calls", () => {
   it("a token is looked at once, says when it is due, and is renewed then", async () => {
     const store = await connectWithToken();
