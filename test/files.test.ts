@@ -2,8 +2,11 @@ import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  constants,
   linkSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fileError } from "../src/contract/file-errors.ts";
 import { nameBehindTemporary } from "../src/contract/temporary.ts";
 import { realFiles } from "../src/world/files.ts";
 
@@ -133,6 +137,19 @@ describe("replace", () => {
   function replaceScript(content: string): string {
     return `const { realFiles } = await import(${JSON.stringify(FILES)}); await realFiles.replace(${JSON.stringify(path)}, ${JSON.stringify(content)});`;
   }
+});
+
+describe("a pipe in the place of a file", () => {
+  /** Whoever opens both ends lets go who waits for the other one: a reader that hangs would hold a thread for ever. */
+  afterEach(() => closeSync(openSync(path, constants.O_RDWR)));
+
+  it.each([0, 1])("is refused, and nobody waits for who writes into it (%i writers)", { timeout: 2000 }, async (writers) => {
+    execFileSync("mkfifo", [path]);
+    const ends = Array.from({ length: writers }, () => openSync(path, constants.O_RDWR));
+    const error = await realFiles.read(path).catch((reason: unknown) => reason);
+    for (const end of ends) closeSync(end);
+    expect(fileError(error, "read it")).toMatchObject({ code: "misconfigured", message: "read it: it is no regular file" });
+  });
 });
 
 describe("read", () => {

@@ -16,6 +16,8 @@ const FILE_CODES = {
   EFBIG:        { code: "full",          why: "larger than this process may write", cure: "raise the limit on the size of files (LimitFSIZE=)" },
   EMFILE:       { code: "unavailable",   why: "too many open files" },
   EIO:          { code: "unavailable",   why: "input or output error", cure: "look at the disk: the kernel reports errors" },
+  ERR_NO_REGULAR_FILE:
+                { code: "misconfigured", why: "it is no regular file" },
   ERR_ENCODING_INVALID_ENCODED_DATA:
                 { code: "misconfigured", why: "it is not UTF-8 text" },
 } as const satisfies Record<string, { code: AdapterCode; why: string; cure?: string }>;

@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../contract/file-errors.ts";
 import { temporaryName } from "../contract/temporary.ts";
 import type { FileFacts, Files } from "../contract/world.ts";
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /** The files of this machine. What a write or a removal has answered survives a power cut. */
 export const realFiles: Files = {
   async read(path) {
-    const bytes = await unlessMissing(readFile(path));
+    const bytes = await unlessMissing(readBytes(path));
     // Bytes that are no text must not come back as replacement characters; a byte order mark is part of the text.
     return bytes === undefined ? undefined : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   },
@@ -54,6 +54,21 @@ export const realFiles: Files = {
     return stats === undefined ? undefined : facts(stats);
   },
 };
+
+/**
+ * Somebody may have put a pipe there since we looked, and its reader waits for a writer: each such wait holds one of the few
+ * threads that all work on files and names shares.
+ */
+async function readBytes(path: string): Promise<Uint8Array> {
+  const handle = await open(path, O_RDONLY | O_NONBLOCK);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error("no regular file"), { code: "ERR_NO_REGULAR_FILE" });
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}
 
 async function own(handle: FileHandle, wanted: { uid: number; gid: number } | undefined): Promise<void> {
   if (wanted === undefined) return;
