@@ -78,6 +78,8 @@ describe("format dotenv, judged by Node's own parser", () => {
       "a byte order mark",
       "a carriage return inside",
       "a spaces-only value before",
+      "a spaces-only value in an indented comment before",
+      "quotes that do not end in an indented comment",
     ]);
   });
 

@@ -60,6 +60,8 @@ export const NASTY: Readonly<Record<string, string>> = {
   "a form feed": "NAME=canary\f\nOTHER=1\n",
   "blank lines": "\n\n  \n\t\nNAME=canary\n\n\n",
   "a spaces-only value before": "OTHER=  \nNAME=canary\n",
+  "a spaces-only value in an indented comment before": "# a\n  # OTHER=  \nNAME=canary\n",
+  "quotes that do not end in an indented comment": "# a\n  # OTHER='x\nNAME=canary\n# it's\n",
 };
 
 /** Files that are put together at random from pieces that mean something to a reader; the same for the same seed. */

@@ -2,6 +2,8 @@ import { DocumentError } from "../on-disk/document.ts";
 import { type Assignment, lineOf, type Reading } from "./assignments.ts";
 
 const BLANK_OR_COMMENT = /^[ \t]*(#.*)?$/;
+/** Below another comment Node takes an indented one for an assignment: this one's value would go on in the next line. */
+const COMMENT_THAT_GOES_ON = /^[ \t]+#[^=]*=[ \t]*(?:(?<=[ \t])$|(["'`])(?!.*\1))/;
 const ASSIGNMENT = /^[ \t]*(?:export +)?([\w.-]+)[ \t]*=/;
 
 /**
@@ -20,6 +22,7 @@ export function readDotenv(text: string, name: string): Reading {
   for (let at = 0; at < text.length; ) {
     const [line = ""] = /^[^\r\n]*/.exec(text.slice(at)) ?? [];
     if (BLANK_OR_COMMENT.test(line)) {
+      if (COMMENT_THAT_GOES_ON.test(line)) throw refuse(at, "an indented comment with an open value", "take the spaces before the # away");
       at = afterLine(text, at);
       continue;
     }
