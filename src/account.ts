@@ -31,6 +31,12 @@ export function accountOf(
 /** `verify` is signed by the key itself, and has a limit of its own. */
 const NOT_OF_THE_ACCOUNT: ReadonlySet<string | symbol> = new Set<keyof Provider>(["verify"]);
 
+/** How long the vendor wants to be left alone. What a call met in the middle of its work is the cause of what it throws. */
+function wishOf(error: unknown): number {
+  if (!(error instanceof AdapterError)) return 0;
+  return error.code === "rateLimited" ? (error.retryAfterMs ?? 0) : wishOf(error.cause);
+}
+
 /**
  * The same provider, with the rate limit of its account, which all credentials and entries of that account share: once the vendor has said how long
  * it wants to be left alone, every further management call of the account throws `rateLimited` without leaving, until then.
@@ -46,8 +52,7 @@ export function respectLimit(provider: Provider, name: string, limit: AccountLim
     try {
       return await call();
     } catch (error) {
-      if (error instanceof AdapterError && error.code === "rateLimited" && error.retryAfterMs !== undefined)
-        limit.quietFor(error.retryAfterMs);
+      limit.quietFor(wishOf(error));
       throw error;
     }
   }

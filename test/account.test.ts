@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { accountOf, openLimit, respectLimit } from "../src/account.ts";
+import { afterCreate } from "../src/contract/after-create.ts";
 import { AdapterError } from "../src/contract/errors.ts";
 import type { Provider } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
@@ -64,6 +65,15 @@ test("what one entry of an account was told holds for the others, and the error 
   pass(5000);
   await sibling.list(signal);
   expect(asked).toEqual(["list", "list"]);
+});
+
+test("a limit that a call met after it had made a key holds for the account, too", async () => {
+  const met = new AdapterError("rateLimited", "status 429", { retryAfterMs: 5000 });
+  const narrow = () => afterCreate(() => Promise.reject(met));
+  const { account, asked } = limited((await narrow().catch((error: unknown) => error)) as AdapterError);
+  await expect(account.list(signal)).rejects.toMatchObject({ code: "unavailable" });
+  await expect(account.identify(SECRET, signal)).rejects.toMatchObject({ code: "rateLimited" });
+  expect(asked).toEqual(["list"]);
 });
 
 test("a shorter wish does not end a longer one", async () => {
