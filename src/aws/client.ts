@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hasCode } from "../contract/errors.ts";
 import type { Secret } from "../contract/secret.ts";
 import { httpUrl, type SecretRef, secretRef } from "../contract/settings.ts";
 import { orAbort } from "../contract/turns.ts";
@@ -43,6 +44,8 @@ export interface AwsService<Sdk, Client> {
 export interface AwsConfig {
   readonly region: string;
   readonly maxAttempts: 1;
+  /** Of the files of AWS's chain: the SDK would read each of them once for the life of the process. */
+  readonly ignoreCache: true;
   readonly requestHandler: Awaited<ReturnType<typeof awsTransport>>;
   readonly endpoint?: string;
   readonly credentials?: SdkCredentials | (() => Promise<SdkCredentials>);
@@ -74,7 +77,15 @@ export function awsCalls<Sdk, Client>(service: AwsService<Sdk, Client>, settings
     return last.opened;
   }
 
-  return (action, signal, send) => callOnce(service, open, action, signal, send);
+  return async (action, signal, send) => {
+    try {
+      return await callOnce(service, open, action, signal, send);
+    } catch (error) {
+      // What AWS's own chain found once, or a role lent, would sign every later call, whatever people have put there since.
+      if (hasCode(error, "unauthorized")) last = undefined;
+      throw error;
+    }
+  };
 }
 
 /** The same, signed by one key, whatever the settings name. */
@@ -122,7 +133,7 @@ async function openClient<Sdk, Client>(
   const sdk = await service.load();
   const requestHandler = await awsTransport(world, service.who);
   const at = (address = endpoint) =>
-    ({ region, requestHandler, maxAttempts: 1, ...(address !== undefined && { endpoint: address }) }) as const;
+    ({ region, requestHandler, maxAttempts: 1, ignoreCache: true, ...(address !== undefined && { endpoint: address }) }) as const;
   const own = key && sdkCredentials(key);
   const credentials = assumeRole === undefined ? own : await lentBy(assumeRole, own, at(stsEndpoint));
   return { sdk, client: service.open(sdk, { ...at(), ...(credentials && { credentials }) }) };

@@ -1,4 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { Secret } from "../../src/contract/secret.ts";
 import { startAwsIamStrict } from "../fakes/aws-iam-strict.ts";
 import type { TestWorld } from "../support/world.ts";
@@ -14,6 +17,7 @@ beforeAll(async () => {
   ({ iam, strict } = bench);
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   strict.reset();
   await bench.clear(USER);
 });
@@ -87,5 +91,23 @@ describe("who signs", () => {
     expect(await errorOf(provider.list(AbortSignal.timeout(100)))).toMatchObject({ code: "timeout" });
     expect(await errorOf(provider.create({ label }, AbortSignal.timeout(100)))).toMatchObject({ code: "timeout" });
     expect(strict.log).not.toContain("CreateAccessKey");
+  });
+
+  it("is read anew where AWS's own chain found one that is refused: a person has replaced it in the profile", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "rotated-aws-"));
+    const profile = join(directory, "credentials");
+    const put = (credential: string) => {
+      const { accessKeyId, secretAccessKey } = camel(bench.secrets[credential] ?? "");
+      writeFileSync(profile, `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`);
+    };
+    for (const name of ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"]) vi.stubEnv(name, undefined);
+    vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", profile);
+    vi.stubEnv("AWS_CONFIG_FILE", join(directory, "config"));
+    put("unknown");
+    const provider = bench.connect({ accessKey: undefined });
+    expect(await errorOf(provider.list(signal))).toMatchObject({ code: "unauthorized" });
+    put("admin");
+    expect(await provider.list(signal)).toEqual([]);
+    rmSync(directory, { recursive: true });
   });
 });
