@@ -37,8 +37,10 @@ export interface Documents {
 }
 
 const version = z.number().int().positive();
+/** As it is: a copy of zod's would lack a field called `__proto__`. */
+const fields = z.custom<VaultDocument["fields"]>((value) => typeof value === "object" && value !== null && !Array.isArray(value));
 const versioned = z.looseObject({
-  data: z.looseObject({ data: z.record(z.string(), z.unknown()).nullable(), metadata: z.looseObject({ version }) }),
+  data: z.looseObject({ data: fields.nullable(), metadata: z.looseObject({ version }) }),
 });
 const written = z.looseObject({ data: z.looseObject({ version, deletion_time: z.string().nullish() }) });
 const notes = z.looseObject({ data: z.looseObject({ custom_metadata: z.record(z.string(), z.string()).nullish() }) });
