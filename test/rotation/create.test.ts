@@ -126,6 +126,15 @@ describe("a vendor that makes the secret", () => {
     expect(kept.get(LABEL)?.reveal()).toBe(THEIRS);
   });
 
+  test("nor does it wait for the whole day that the store wishes to be left alone", async () => {
+    const throttled = new AdapterError("rateLimited", "store: keep: made to fail", { retryAfterMs: 86_400_000 });
+    const { context } = about({ stageFails: throttled, stageFailures: 1 });
+    const slept: number[] = [];
+    const clock = { ...context.clock, sleep: async (ms: number) => void slept.push(ms) };
+    expect(await create({ ...context, clock })).toMatchObject({ go: "next" });
+    expect(slept).toEqual([context.timing.waitsMs.at(-1)]);
+  });
+
   test("one that stays away, or refuses, leaves the call open: the key is found by its label, and made dead", async () => {
     await expect(create(about({ stageFails: away }).context)).rejects.toMatchObject({ code: "unavailable" });
     const { context, calls } = about({ stageFails: new AdapterError("denied", "store: keep: made to fail") });

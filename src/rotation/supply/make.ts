@@ -97,7 +97,8 @@ async function stageMade({ call, clock, signal, store, timing }: StepContext, la
       return await call((within) => store.stage(label, secret, within));
     } catch (error) {
       if (!(error instanceof AdapterError) || !error.retry || failures === MOST_STAGES) throw error;
-      await clock.sleep(waitBefore(failures, timing, error), signal);
+      // However long the store wishes to be left alone: a restart would lose what only we have.
+      await clock.sleep(Math.min(waitBefore(failures, timing, error), timing.waitsMs.at(-1) ?? 0), signal);
     }
   }
 }
