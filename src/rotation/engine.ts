@@ -149,7 +149,9 @@ export function createEngine(parts: EngineParts) {
   async function interrupt(id: number): Promise<void> {
     const run = runs.get(id);
     if (run === undefined) return;
-    if (run.state.announced.length > 0) await Promise.race([run.done, clock.sleep(ANSWER_GRACE_MS, run.abort.signal)]);
+    // Another word, whose time is over first, ends this wait: the run is stopped then, as was asked.
+    const grace = () => clock.sleep(ANSWER_GRACE_MS, run.abort.signal).catch(() => {});
+    if (run.state.announced.length > 0) await Promise.race([run.done, grace()]);
     run.abort.abort(new Error("the rotation was taken over"));
     await run.done;
   }

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Step } from "../../src/model.ts";
 import { expectPromisesHold } from "../kill/invariants.ts";
+import type { RotationHost } from "../support/rotation-host.ts";
 import { adminCalls, CALL_MS, ended, events, KEEP, type Kept, SHORT_CALLS, stuck, until, view, withHost } from "./scenario.ts";
 
 describe.concurrent("abandon", () => {
@@ -112,6 +114,39 @@ describe.concurrent("stuck", () => {
       const rotation = await ended(host, id);
       expect(rotation.outcome).toBe("done");
       await expectPromisesHold(host, rotation, "made");
+    }),
+  );
+});
+
+describe.concurrent("a word while another one waits for a call to answer", () => {
+  const SLOW = { timing: { callTimeout: "20s" } };
+  /** A rotation whose revoke gets no answer, and the first word about it, which gives the call 2 s. */
+  const stopped = async (host: RotationHost) => {
+    const release = KEEP.revoke(host);
+    await host.rotate();
+    await until(host, "it has asked", () => adminCalls(host, "DELETE").length > 0);
+    const first = host.host.client.call("retry", { name: "main" });
+    await sleep(300);
+    return { first, release };
+  };
+
+  test("is heard after that one", { timeout: 120_000 }, () =>
+    withHost(SLOW, async (host) => {
+      const { first, release } = await stopped(host);
+      const second = host.host.client.call("abandon", { name: "main" });
+      expect((await first).message).toContain("is tried again now");
+      expect((await second).rotation.outcome).toBe("abandoned");
+      release();
+    }),
+  );
+
+  test("also a SIGTERM, which ends the daemon well", { timeout: 120_000 }, () =>
+    withHost(SLOW, async (host) => {
+      const { first } = await stopped(host);
+      const told = first.catch((error: unknown) => error);
+      await host.host.end("SIGTERM");
+      expect(host.host.daemon?.exitCode).toBe(0);
+      await told;
     }),
   );
 });
