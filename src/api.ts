@@ -112,7 +112,7 @@ export interface StatusReply {
 
 export interface CredentialStatus {
   readonly name: string;
-  /** `false` for one that left the configuration with a rotation open, or with keys that are not dead yet. */
+  /** `false` for one that left the configuration with a rotation open, with keys that are not dead yet, or with an open create call. */
   readonly configured: boolean;
   readonly provider: string;
   readonly store: string;

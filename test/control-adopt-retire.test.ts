@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ACTOR, eventsOf, refused, writeStore } from "./support/control.ts";
 import { rotatectl } from "./support/rotatectl.ts";
 import { RotationHost } from "./support/rotation-host.ts";
@@ -223,3 +223,44 @@ test("abandoned: what is left over keeps a credential from being retired until t
   expect(host.liveKeys()).toHaveLength(1);
   expect(await ctl("retire", "main")).toMatchObject({ code: 0 });
 });
+
+test("abandoned while the create call has no answer: it is told, and the key that may come of it keeps a credential from being retired", {
+  timeout: 120_000,
+}, async () => {
+  host = await RotationHost.start();
+  host.vendor.faults.add({ method: "POST", path: "/api_keys$", times: 1, fault: { do: "loseReply" } });
+  // Nor can anybody see yet what it made.
+  host.vendor.onRequest = async ({ method }) => {
+    if (method === "POST") host.vendor.faults.add({ method: "GET", path: "/api_keys", fault: { do: "hang" } });
+  };
+  await host.rotate();
+  await vi.waitFor(() => expect(host.liveKeys(), "the vendor made it").toHaveLength(2), { timeout: 20_000, interval: 20 });
+  const [intent] = (await host.host.show("main")).openIntents;
+  expect(await ctl("abandon", "main")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`nobody was called; the next rotation settles the create call ${intent?.label}\n`),
+  });
+  expect(await ctl("retire", "main")).toEqual(
+    refused(`main has a create call that is not settled yet: ${intent?.label}`, "a rotation settles it: rotatectl rotate main"),
+  );
+
+  const config = host.config(host.gateway.url);
+  await configure({ ...config, credentials: {} });
+  const told = (await host.host.client.call("status", {})).credentials;
+  expect(told, "it is not forgotten with the configuration").toMatchObject([{ name: "main", configured: false }]);
+  await configure(config);
+
+  Object.assign(host.vendor, { onRequest: undefined });
+  host.vendor.faults.clear();
+  expect(await ctl("rotate", "main", "--now", "--wait")).toMatchObject({ code: 0 });
+  expect(host.liveKeys()).toHaveLength(1);
+  expect(await ctl("retire", "main")).toMatchObject({ code: 0 });
+});
+
+/** Puts another configuration in force. */
+async function configure(config: object): Promise<void> {
+  const before = host.host.log.split("configuration read again").length;
+  host.host.configure(config);
+  host.host.daemon?.kill("SIGHUP");
+  await vi.waitFor(() => expect(host.host.log.split("configuration read again").length).toBeGreaterThan(before), 10_000);
+}

@@ -164,9 +164,17 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       if (state === undefined) credentialNamed(parts, name);
       mustBeAtRest(name);
       const debts = ledger.keys.live(name).filter(({ stage }) => stage === "pending" || stage === "retiring");
+      const [intent] = ledger.keys.openIntents(name);
+      const first = Object.hasOwn(parts.config().credentials, name) ? "" : `put ${name} back into the configuration and reload, then `;
+      if (intent !== undefined) {
+        throw new ControlError(
+          "conflict",
+          `${name} has a create call that is not settled yet: ${intent.label}`,
+          `${first}a rotation settles it: rotatectl rotate ${name}`,
+        );
+      }
       if (debts.length > 0) {
         const ids = debts.map(({ vendorId }) => vendorId).join(", ");
-        const first = Object.hasOwn(parts.config().credentials, name) ? "" : `put ${name} back into the configuration and reload, then `;
         throw new ControlError(
           "conflict",
           `${name} has keys that are not dead yet: ${ids}`,

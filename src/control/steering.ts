@@ -161,9 +161,9 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       const open = openRotation(name);
       const after = await engine.takeOver(open.id, () => {
         mustBeOpen(ledger.rotation(open.id));
-        const left = ledger.keys.live(name).filter(({ stage }) => stage === "pending");
+        const pending = ledger.keys.live(name).filter(({ stage }) => stage === "pending");
         return ledger.commit(ledger.rotation(open.id), {
-          keys: left.map(({ id }) => ({ id, set: { stage: "retiring" } })),
+          keys: pending.map(({ id }) => ({ id, set: { stage: "retiring" } })),
           rotation: {
             outcome: "abandoned",
             endedAt: clock.now(),
@@ -180,11 +180,13 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
         });
       });
       scheduler.touch(name);
-      const debts = ledger.keys
-        .live(name)
-        .filter(({ stage }) => stage === "retiring")
-        .map(({ vendorId }) => vendorId);
-      const rest = debts.length === 0 ? "nothing is left over" : `the next rotation makes ${debts.join(", ")} dead`;
+      const debts = ledger.keys.live(name).filter(({ stage }) => stage === "retiring");
+      const intents = ledger.keys.openIntents(name);
+      const left = [
+        ...(debts.length === 0 ? [] : [`makes ${debts.map(({ vendorId }) => vendorId).join(", ")} dead`]),
+        ...(intents.length === 0 ? [] : [`settles the create call ${intents.map(({ label }) => label).join(", ")}`]),
+      ];
+      const rest = left.length === 0 ? "nothing is left over" : `the next rotation ${left.join(", and ")}`;
       return { rotation: rotationView(ledger, after), message: `nobody was called; ${rest}` };
     },
   };

@@ -28,7 +28,11 @@ export function openKeys(db: Db) {
     fingerprinted: db.prepare<[string], Key>(`${keys} where fingerprint = +? order by id`),
     byVendorId: db.prepare<[string, string], Key>(`${keys} where provider = +? and vendor_id = +? order by id`),
     liveAt: db.prepare<[string], Key>(`${keys} where provider = +? and stage <> 'dead' order by id`),
-    indebted: db.prepare<[], string>("select distinct credential from keys where stage in ('pending', 'retiring')").pluck(),
+    indebted: db
+      .prepare<[], string>(
+        "select credential from keys where stage in ('pending', 'retiring') union select credential from intents where closed_at is null",
+      )
+      .pluck(),
 
     openIntents: db.prepare<[string], IntentRow>(`${intents} where credential = +? and closed_at is null order by announced_at`),
     openIntentsAt: db.prepare<[string], IntentRow>(`${intents} where provider = +? and closed_at is null order by announced_at`),
@@ -63,7 +67,7 @@ export function openKeys(db: Db) {
     live: (credential: string): Key[] => statements.live.all(credential),
     /** The newest of its keys that has this fingerprint, dead ones too. */
     withFingerprint: (credential: string, fingerprint: string): Key | undefined => statements.withFingerprint.get(credential, fingerprint),
-    /** The credentials that have keys which are to be made dead, or shall serve. */
+    /** The credentials that have keys which are to be made dead, or shall serve, or a create call that may have made one. */
     indebted: (): string[] => statements.indebted.all(),
     /** The rows of any credential that hold this key of the vendor. */
     byVendorId: (provider: string, vendorId: string): Key[] => statements.byVendorId.all(provider, vendorId),
