@@ -6,6 +6,7 @@ import type { Key } from "../model.ts";
 import { randomName } from "../rotation/labels.ts";
 import { ledgerKey } from "../rotation/settle.ts";
 import { neitherSlot } from "../rotation/slots.ts";
+import type { KeyPatch } from "../state/keys.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 import { keyView } from "./views.ts";
 
@@ -90,6 +91,13 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     );
   }
 
+  /** What was noted of a key when it was put aside says nothing of one that serves: somebody switched it on again. */
+  const servesAgain = (known: Key, { enabled }: VendorKey): KeyPatch => ({
+    stage: "current",
+    leftAt: null,
+    disabledAt: enabled ? null : known.disabledAt,
+  });
+
   /** One credential needs both slots of an account: with a second one, each would wait for the other for ever. */
   function mustHaveBothSlots(name: string, provider: string): void {
     if (parts.config().providers[provider]?.supply !== "dual-slot") return;
@@ -141,7 +149,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const before = ledger.keys.live(name).find(({ stage }) => stage === "current");
       ledger.record(name, [{ code: "adopted", detail: { keyId: found.id, actor, over: before?.vendorId ?? null } }], () => {
         if (before !== undefined) ledger.keys.update(before.id, { stage: "retiring" });
-        if (known !== undefined) ledger.keys.update(known.id, { stage: "current", promotedAt: known.promotedAt ?? now });
+        if (known !== undefined) ledger.keys.update(known.id, { ...servesAgain(known, found), promotedAt: known.promotedAt ?? now });
         else {
           const row = ledgerKey({ credential, provider: parts.plugs().provider(credential.provider) }, found, version);
           ledger.keys.insert({ ...row, fingerprint, stage: "current", promotedAt: now });

@@ -84,6 +84,20 @@ test("a credential that is retired says what becomes of its pool", async () => {
   await host.expectQuiet(made);
 });
 
+test("a key of the pool that a person switched on and adopted is on: a rotation that replaces it can be cancelled", async () => {
+  await start();
+  const made = host.makeKey();
+  await host.bring(made);
+  expect(made.state).toBe("inactive");
+  Object.assign(made, { state: "active" });
+  host.host.write("secret", made.secret);
+  expect(await host.host.client.call("adopt", { name: "main" })).toMatchObject({ key: { vendorId: made.id, disabledAt: null } });
+  const { id } = await host.rotate();
+  await host.wanted(id);
+  await host.host.client.call("cancel", { name: "main" });
+  expect((await host.ended(id)).outcome).toBe("cancelled");
+});
+
 test("status, show, plan and --wait tell of the pool and of the wait", async () => {
   await start();
   const said = async (...argv: string[]) => (await rotatectl(host.host.socket, ...argv)).stdout;
