@@ -136,9 +136,10 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       mustBeNew(known, rowOf(name, credential.provider, found.id));
       const version = known?.version ?? `adopted-${parts.installation}-${randomName(20, parts.random)}`;
       await store.stage(version, secret, call);
-      // Meanwhile somebody else may have adopted it.
+      // Meanwhile somebody else may have adopted it, or its neighbour.
       mustBeAtRest(name);
       mustBeFree(name, credential.provider, found.id);
+      mustHaveBothSlots(name, credential.provider);
       const row = rowOf(name, credential.provider, found.id);
       mustBeNew(known, row);
       if (row?.stage === "current") {

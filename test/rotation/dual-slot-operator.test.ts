@@ -59,6 +59,24 @@ describe.concurrent("dual-slot, to an operator", () => {
     }),
   );
 
+  test("two credentials that are adopted at once get one slot, and not one each", { timeout: 90_000 }, () =>
+    withSlots({}, async (host) => {
+      const config = host.config();
+      await host.person.call("retire", { name: "main" });
+      host.host.write("second.json", JSON.stringify({ openai: { apiKey: host.vendor.vendor.slot("Key2").secret } }));
+      host.host.write("third.json", JSON.stringify({ openai: { apiKey: host.vendor.vendor.slot("Key1").secret } }));
+      const on = (file: string) => ({
+        ...config.credentials.main,
+        store: { use: "local", path: host.host.path(file), field: "/openai/apiKey" },
+      });
+      await configure(host, { ...config, credentials: { ...config.credentials, second: on("second.json"), third: on("third.json") } });
+      const adopted = await Promise.allSettled(["second", "third"].map((name) => host.person.call("adopt", { name })));
+      expect(adopted.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+      const refused = adopted.find((one) => one.status === "rejected");
+      expect(refused?.reason).toMatchObject({ code: "conflict", message: expect.stringContaining("rotates the two keys of azure") });
+    }),
+  );
+
   test("an empty store is not filled: there is a key already, and it is adopted", { timeout: 90_000 }, () =>
     withSlots({}, async (host) => {
       host.host.write("secrets.json", "{}");
