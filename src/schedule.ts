@@ -71,11 +71,17 @@ function plannedAfter({ schedule }: CredentialConfig, base: number): number | un
   return next?.getTime();
 }
 
-/** After one that failed: an hour, doubling to a day. One that an operator ended is left alone for a day. */
-function notBefore({ lastEnded, failures }: Past, { afterFailure }: Timing): number {
+/**
+ * After one that failed: an hour, doubling to a day. One that an operator ended is left alone for a day. But a key that expires
+ * is tried again in half of the time that it has left, if that is sooner: else it could be over before.
+ */
+function notBefore({ lastEnded, failures, expiresAt }: Past, { afterFailure: { firstMs, lastMs } }: Timing): number {
   if (lastEnded === undefined || lastEnded.outcome === "done") return 0;
-  const waitMs = lastEnded.outcome === "failed" ? afterFailure.firstMs * 2 ** Math.min(Math.max(0, failures - 1), 30) : afterFailure.lastMs;
-  return lastEnded.endedAt + Math.min(waitMs, afterFailure.lastMs);
+  const { outcome, endedAt } = lastEnded;
+  const waitMs = outcome === "failed" ? firstMs * 2 ** Math.min(Math.max(0, failures - 1), 30) : lastMs;
+  const leftMs = expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - endedAt;
+  const mostMs = leftMs <= firstMs ? lastMs : Math.max(firstMs, Math.floor(leftMs / 2));
+  return endedAt + Math.min(waitMs, lastMs, mostMs);
 }
 
 /** The time itself when it lies in the window, else the next opening; but a key that is over by then does not wait for it. */

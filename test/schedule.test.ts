@@ -213,6 +213,18 @@ describe("a key that expires", () => {
     const lastEnded = { outcome: "failed", endedAt: START } as const;
     expect(next({ lastEnded, failures: 1, expiresAt: START + HOUR })).toBe(START + HOUR);
   });
+
+  test.each([
+    ["failed", 5],
+    ["cancelled", 0],
+    ["abandoned", 0],
+  ] as const)("and not only when it is over, after one that %s", (outcome, failures) => {
+    const waits = (leftMs: number) => (next({ lastEnded: { outcome, endedAt: START }, failures, expiresAt: START + leftMs }) ?? 0) - START;
+    expect(waits(12 * HOUR), "half of what it has left").toBe(6 * HOUR);
+    expect(waits(1.5 * HOUR), "but no sooner than after a first failure").toBe(HOUR);
+    const usual = outcome === "failed" ? 16 * HOUR : DAY;
+    expect([waits(-DAY), waits(HOUR)], "where no time is left, the wait is the usual one").toEqual([usual, usual]);
+  });
 });
 
 describe("missed while the daemon was down", () => {
