@@ -73,6 +73,10 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
     throw new ControlError("conflict", `${name} has no open rotation`, `rotatectl history ${name} shows the last one`);
   }
 
+  /** When what was said takes effect: for a rotation that `pause` has parked, not before it is resumed. */
+  const unlessParked = (rotation: Rotation, now: string): string =>
+    engine.isParked(rotation) ? ` after: rotatectl resume ${rotation.credential}` : now;
+
   const named = (which: Which): string[] =>
     "all" in which ? Object.keys(parts.config().credentials) : [credentialNamed(parts, which.name).name];
 
@@ -132,7 +136,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       scheduler.touch(name);
       return {
         rotation: rotationView(ledger, after),
-        message: "the way back begins: the key that served goes on serving, the new one is made dead",
+        message: `the way back begins${unlessParked(after, "")}; the key that served goes on serving, the new one is made dead`,
       };
     },
 
@@ -154,7 +158,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
         });
       });
       scheduler.touch(name);
-      return { rotation: rotationView(ledger, after), message: `${after.step} is tried again now` };
+      return { rotation: rotationView(ledger, after), message: `${after.step} is tried again${unlessParked(after, " now")}` };
     },
 
     async abandon({ name }, ask) {

@@ -180,6 +180,9 @@ export function createEngine(parts: EngineParts) {
   }
 
   return {
+    /** Whether an operator's pause keeps the rotation before its step. */
+    isParked,
+
     /** Starts every rotation whose time has come and that is not running yet. */
     runDue(): void {
       if (stopping) return;

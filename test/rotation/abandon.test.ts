@@ -66,6 +66,20 @@ describe.concurrent("pause", () => {
     }),
   );
 
+  test("retry and cancel say that nothing happens before resume", { timeout: 120_000 }, () =>
+    withHost({}, async (host) => {
+      const resume = KEEP.promote(host);
+      const { id } = await host.rotate();
+      await host.reaches("promote");
+      await until(host, "it is parked", async () => ((await view(host, id)).dueAt ?? 0) > Date.now() + 60_000);
+      const said = async (word: "retry" | "cancel") => (await host.host.client.call(word, { name: "main" })).message;
+      expect(await said("retry")).toBe("promote is tried again after: rotatectl resume main");
+      expect(await said("cancel")).toMatch(/^the way back begins after: rotatectl resume main; /);
+      await resume();
+      expect((await ended(host, id)).outcome).toBe("cancelled");
+    }),
+  );
+
   test("in the overlap: it waits before the revoke, for as long as it takes", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();
