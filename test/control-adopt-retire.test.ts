@@ -257,6 +257,23 @@ test("abandoned while the create call has no answer: it is told, and the key tha
   expect(await ctl("retire", "main")).toMatchObject({ code: 0 });
 });
 
+test("a credential that got another name is rotated under it: the retired one does not hold its key", { timeout: 120_000 }, async () => {
+  host = await RotationHost.start();
+  const { key } = host.vendor;
+  const config = host.config(host.gateway.url);
+  await configure({ ...config, credentials: { renamed: config.credentials.main } });
+  expect(await ctl("adopt", "renamed")).toEqual(
+    refused(`credential main already holds ${key.id}`, "give each credential a key of its own, or retire the other one"),
+  );
+  expect(await ctl("retire", "main")).toMatchObject({ code: 0 });
+  expect(await ctl("adopt", "renamed")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("; what still has it by the retired credential main loses it with the next rotation\n"),
+  });
+  expect(await ctl("rotate", "renamed", "--now", "--wait")).toMatchObject({ code: 0 });
+  expect(key.deletedAt).not.toBeNull();
+});
+
 /** Puts another configuration in force. */
 async function configure(config: object): Promise<void> {
   const before = host.host.log.split("configuration read again").length;

@@ -161,10 +161,13 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const key = ledger.keys.live(name).find(({ stage }) => stage === "current");
       if (key === undefined) throw new Error("the adopted key is not in the ledger");
       const rest = before === undefined ? "" : `; the next rotation makes ${before.vendorId} dead`;
+      const retired = ledger.keys.byVendorId(credential.provider, found.id).find((row) => row.credential !== name && row.stage !== "dead");
+      const beside =
+        retired === undefined ? "" : `; what still has it by the retired credential ${retired.credential} loses it with the next rotation`;
       return {
         credential: name,
         key: keyView(key, now),
-        message: `${found.id} is under management; nothing was changed at the vendor${rest}`,
+        message: `${found.id} is under management; nothing was changed at the vendor${rest}${beside}`,
       };
     },
 

@@ -58,6 +58,8 @@ export interface CredentialContext {
   keyWith(fingerprint: string): Key | undefined;
   /** Rows of other credentials that hold the same key of the vendor. */
   othersHolding(key: Pick<Key, "provider" | "vendorId">): readonly Key[];
+  /** Whether another credential was taken out of management. */
+  isRetired(credential: string): boolean;
 
   readonly provider: Omit<ProviderPlug, "provider"> & { readonly provider: SafeProvider };
   /** The provider that issued a key, or was asked for one, which may be another one than the credential's present one. */

@@ -111,8 +111,12 @@ async function whyClosed(context: StepContext, debt: Key): Promise<Answer | unde
   const own = debt.promotedAt === null ? await neverServed(context, debt) : await successorServes(context, debt);
   if (own !== undefined) return own;
 
-  // A debt of another credential whose own gate has passed does not block; anything else there is in use.
-  const holder = context.othersHolding(debt).find((key) => key.stage !== "dead" && !(key.stage === "retiring" && key.leftAt !== null));
+  // A debt of another credential whose own gate has passed does not block, nor a key that we adopted when the other one was
+  // retired: nobody will rotate that one away from it. Anything else there is in use.
+  const holder = context
+    .othersHolding(debt)
+    .filter((key) => !context.isRetired(key.credential))
+    .find((key) => key.stage !== "dead" && !(key.stage === "retiring" && key.leftAt !== null));
   if (holder === undefined) return undefined;
   return { ...waitForHolder(context, debt.vendorId, holder), keys: [{ id: debt.id, set: { leftAt: context.clock.now() } }] };
 }

@@ -72,6 +72,7 @@ export function makeCredentialContext(
     fresh: (key) => ledger.keys.get(key.id) ?? key,
     keyWith: (fingerprint) => ledger.keys.withFingerprint(credential.name, fingerprint),
     othersHolding: (key) => ledger.keys.byVendorId(key.provider, key.vendorId).filter((row) => row.credential !== credential.name),
+    isRetired: (other) => ledger.credentials.get(other)?.retiredAt != null,
     provider,
     issuer: (key) => plugs.provider(key.provider),
     canDisable: (key) => plugs.provider(key.provider).provider.setEnabled !== undefined,

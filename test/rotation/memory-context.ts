@@ -164,6 +164,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
     fresh: (row) => row,
     keyWith: (fingerprint) => listed.find((row) => row.fingerprint === fingerprint),
     othersHolding: () => of.others,
+    isRetired: () => false,
     othersCreateUntil: () => undefined,
     isInLedger: ({ vendorId }) => listed.some((row) => row.vendorId === vendorId),
     provider: plug,
