@@ -257,6 +257,20 @@ test("abandoned while the create call has no answer: it is told, and the key tha
   expect(await ctl("retire", "main")).toMatchObject({ code: 0 });
 });
 
+test("nor by another entry for the same account", async () => {
+  host = await RotationHost.start();
+  const { key } = host.vendor;
+  const config = host.config(host.gateway.url);
+  host.host.write("other.json", JSON.stringify({ openai: { apiKey: key.secret } }));
+  const store = { ...config.credentials.main.store, path: host.host.path("other.json") };
+  const other = { ...config.credentials.main, provider: "second", store };
+  const providers = { ...config.providers, second: config.providers.openai };
+  await configure({ ...config, providers, credentials: { ...config.credentials, other } });
+  expect(await ctl("adopt", "other")).toEqual(
+    refused(`credential main already holds ${key.id}`, "give each credential a key of its own, or retire the other one"),
+  );
+});
+
 test("a credential that got another name is rotated under it: the retired one does not hold its key", { timeout: 120_000 }, async () => {
   host = await RotationHost.start();
   const { key } = host.vendor;

@@ -65,10 +65,12 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     return listed;
   }
 
-  function mustBeFree(name: string, provider: string, keyId: string): void {
-    const holder = ledger.keys
-      .byVendorId(provider, keyId)
-      .find((row) => row.credential !== name && row.stage !== "dead" && ledger.credentials.get(row.credential)?.retiredAt == null);
+  /** Two entries of the configuration may be one account, so the value counts as well as the vendor's id. */
+  function mustBeFree(name: string, provider: string, keyId: string, fingerprint: string | null): void {
+    const rows = ledger.keys.byVendorId(provider, keyId);
+    const holder = [...rows, ...(fingerprint === null ? [] : ledger.keys.fingerprinted(fingerprint))].find(
+      (row) => row.credential !== name && row.stage !== "dead" && ledger.credentials.get(row.credential)?.retiredAt == null,
+    );
     if (holder === undefined) return;
     throw new ControlError(
       "conflict",
@@ -131,14 +133,14 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       if (known?.stage === "current") return bringBack(known, actor);
 
       const found = await findKey(name, secret, keyId, call);
-      mustBeFree(name, credential.provider, found.id);
+      mustBeFree(name, credential.provider, found.id, fingerprint);
       mustHaveBothSlots(name, credential.provider);
       mustBeNew(known, rowOf(name, credential.provider, found.id));
       const version = known?.version ?? `adopted-${parts.installation}-${randomName(20, parts.random)}`;
       await store.stage(version, secret, call);
       // Meanwhile somebody else may have adopted it, or its neighbour.
       mustBeAtRest(name);
-      mustBeFree(name, credential.provider, found.id);
+      mustBeFree(name, credential.provider, found.id, fingerprint);
       mustHaveBothSlots(name, credential.provider);
       const row = rowOf(name, credential.provider, found.id);
       mustBeNew(known, row);
@@ -215,7 +217,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
   function bringBack(key: Key, actor: string) {
     const retired = ledger.credentials.get(key.credential)?.retiredAt != null;
     if (retired) {
-      mustBeFree(key.credential, key.provider, key.vendorId);
+      mustBeFree(key.credential, key.provider, key.vendorId, key.fingerprint);
       mustHaveBothSlots(key.credential, key.provider);
       ledger.record(key.credential, [{ code: "adopted", detail: { keyId: key.vendorId, actor } }], () =>
         ledger.credentials.retire(key.credential, null),
