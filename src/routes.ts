@@ -73,8 +73,7 @@ function meant(issue: z.core.$ZodIssue): readonly Issue[] {
 export async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Promise<object> {
   const chunks: Buffer[] = [];
   let size = 0;
-  // Leaving the loop must not destroy the connection: the refusal is still to be sent.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const chunk of received(request)) {
     size += chunk.length;
     if (size > limit) throw new ControlError("tooLarge", `the body is larger than ${limit} bytes`);
     chunks.push(chunk);
@@ -83,6 +82,16 @@ export async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Pr
   const body = parse(Buffer.concat(chunks).toString("utf8"));
   if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
   throw new ControlError("invalid", "the body is not a JSON object");
+}
+
+/** Who hangs up before the body is whole has made no fault in the daemon. */
+async function* received(request: IncomingMessage): AsyncIterable<Buffer> {
+  try {
+    // Leaving the loop must not destroy the connection: the refusal is still to be sent.
+    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  } catch (cause) {
+    throw new ControlError("unavailable", "the caller hung up", null, { cause });
+  }
 }
 
 function parse(text: string): unknown {

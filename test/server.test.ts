@@ -137,6 +137,15 @@ describe("requests", () => {
     expect(text).toMatch(/^HTTP\/1.1 408 /);
   });
 
+  test("of which a caller that hangs up sends a part only are no fault of ours", async () => {
+    const socket = connect(socketPath);
+    socket.end("POST /v1/pause HTTP/1.1\r\nhost: rotated\r\ncontent-length: 100\r\n\r\n{");
+    await expect.poll(() => logged.join("")).toContain('"path":"/v1/pause"');
+    socket.destroy();
+    expect(logged.join("")).not.toContain("request failed");
+    expect(control.calls).toEqual([]);
+  });
+
   test("that wait for news are dropped when the caller hangs up", async () => {
     const socket = connect(socketPath);
     socket.write("GET /v1/rotations/12?waitMs=25000 HTTP/1.1\r\nhost: x\r\n\r\n");
