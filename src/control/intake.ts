@@ -107,7 +107,8 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
     // A vendor that shows something of its secrets contradicts a name that was given to another key.
     const named = parts.config().providers[provider]?.definition.cannotIdentify === true ? wanted : undefined;
     const found = await findKey(credential, brought, named, signal);
-    // Two may bring the same key at once: only what is asked now counts.
+    // Two may bring the same key at once, or one retires the credential: only what is asked now counts.
+    mustTakeKeys(credential);
     const meanwhile = broughtBefore(credential, fingerprint);
     if (meanwhile !== undefined) return meanwhile;
     const [holder] = ledger.keys.byVendorId(provider, found.id);

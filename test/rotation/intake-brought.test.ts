@@ -98,6 +98,18 @@ test("a key of the pool that a person switched on and adopted is on: a rotation 
   expect((await host.ended(id)).outcome).toBe("cancelled");
 });
 
+test("a credential that is retired while a key is being looked at takes it no more", async () => {
+  await start();
+  const made = host.makeKey();
+  host.fake.faults.add({ method: "GET", path: "/", times: 1, fault: { do: "delay", ms: 700 } });
+  const brought = host.bring(made);
+  const refused = expect(brought).rejects.toMatchObject({ code: "conflict", message: "main was retired" });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect((await host.host.client.call("retire", { name: "main" })).pooled).toEqual([]);
+  await refused;
+  expect(host.kept(), "the adopted one only").toHaveLength(1);
+});
+
 test("status, show, plan and --wait tell of the pool and of the wait", async () => {
   await start();
   const said = async (...argv: string[]) => (await rotatectl(host.host.socket, ...argv)).stdout;
