@@ -48,10 +48,13 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
       process.exit(70);
     });
   }
+  const started = Promise.withResolvers<Daemon>();
+  reloadOnSignal(started.promise, { configPath, log, notify });
   try {
     const config = await loadConfig(configPath, REGISTRY);
     const daemon = await startDaemon({ config, configPath, log, notify });
-    handleSignals(daemon, { configPath, log, notify });
+    started.resolve(daemon);
+    stopOnSignal(daemon, { log, notify });
   } catch (error) {
     process.exitCode = explain(error, log);
   }
@@ -73,8 +76,10 @@ function readOptions(argv: readonly string[]) {
   }
 }
 
-function handleSignals(daemon: Daemon, { configPath, log, notify }: { configPath: string; log: Logger; notify: Notify }): void {
+/** Listens from the start: else an early signal would end the process, which a service manager takes for wanted. */
+function reloadOnSignal(started: Promise<Daemon>, { configPath, log, notify }: { configPath: string; log: Logger; notify: Notify }): void {
   const reload = async () => {
+    const daemon = await started;
     notify.reloading();
     try {
       await daemon.reconfigure(await loadConfig(configPath, REGISTRY));
@@ -90,7 +95,9 @@ function handleSignals(daemon: Daemon, { configPath, log, notify }: { configPath
   process.on("SIGHUP", () => {
     reloading = reloading.then(reload);
   });
+}
 
+function stopOnSignal(daemon: Daemon, { log, notify }: { log: Logger; notify: Notify }): void {
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) return;

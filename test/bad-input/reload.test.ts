@@ -21,6 +21,13 @@ describe("SIGHUP", () => {
     expect((shown.nextAt ?? 0) - Date.now()).toBeLessThan(7 * 86_400_000);
   });
 
+  test("that comes while the daemon starts is heard once it runs", async () => {
+    host = await RotationHost.make();
+    const early = `process.on("newListener", (name) => name === "unhandledRejection" && setImmediate(() => process.kill(process.pid, "SIGHUP")))`;
+    await host.host.start({ preload: [`data:text/javascript,${encodeURIComponent(early)}`] });
+    await eventually(() => host.host.log.includes("configuration read again") || undefined, "the signal was not heard");
+  });
+
   test("refuses a broken one with everything that is wrong in it; the one before stays in force", { timeout: 120_000 }, async () => {
     host = await RotationHost.start();
     const good = host.host.read("rotated.yaml");
