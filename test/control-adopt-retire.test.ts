@@ -104,6 +104,12 @@ describe("adopt", () => {
     );
     expect(await ctl("adopt", "main", "--key-id", key.id)).toMatchObject({ code: 0 });
     expect((await host.host.show("main")).current?.vendorId).toBe(key.id);
+
+    await ctl("retire", "main");
+    expect(await ctl("adopt", "main"), "it is remembered").toMatchObject({
+      code: 0,
+      stdout: `main: ${key.id} is under management again\n`,
+    });
   });
 
   test("a person who names the wrong key is told", async () => {
@@ -184,6 +190,15 @@ describe("retire", () => {
 
     expect(await ctl("adopt", "main")).toMatchObject({ code: 0, stdout: `main: ${key.id} is under management again\n` });
     expect((await host.host.show("main")).nextAt).not.toBeNull();
+  });
+
+  test("a key that was deleted meanwhile, as a person was told to, is not brought back", async () => {
+    await ctl("retire", "main");
+    Object.assign(host.vendor.key, { deletedAt: Date.now() });
+    expect(await ctl("adopt", "main")).toEqual(
+      refused("the vendor refuses the value that the store of main holds", "put a key there that works, then adopt it"),
+    );
+    expect(await ctl("rotate", "main")).toEqual(refused("main was retired", "bring it back with: rotatectl adopt main"));
   });
 
   test("there is no way to revoke a live key with it: consumers hold it", async () => {

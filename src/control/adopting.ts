@@ -24,8 +24,8 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       );
   }
 
-  /** The vendor's row of the key that the store holds. */
-  async function findKey(name: string, secret: Secret, keyId: string | undefined, signal: AbortSignal): Promise<VendorKey> {
+  /** The vendor's row of the key that the store holds. Its id is `said` by a person, or `known` to the ledger, where the list does not tell. */
+  async function findKey(name: string, secret: Secret, { said, known }: Ids, signal: AbortSignal): Promise<VendorKey> {
     const providerName = credentialNamed(parts, name).provider;
     const { provider } = parts.plugs().provider(providerName);
     const verdict = await provider.verify(secret, signal);
@@ -44,6 +44,7 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         "do the addresses in the provider's settings belong to one account?",
       );
     }
+    const keyId = said ?? (identified === undefined ? known : undefined);
     if (keyId === undefined) {
       if (identified !== undefined) return identified;
       throw new ControlError(
@@ -130,9 +131,10 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       const fingerprint = secret.fingerprint(parts.fingerprintKey);
       // One that was announced as revoked is a debt for ever, and not taken back.
       const known = ledger.keys.live(name).findLast((key) => key.fingerprint === fingerprint && key.revokeAnnouncedAt === null);
-      if (known?.stage === "current") return bringBack(known, actor);
+      // While the credential was retired, a person may have deleted the key.
+      if (known?.stage === "current" && ledger.credentials.get(name)?.retiredAt == null) return bringBack(known, actor);
 
-      const found = await findKey(name, secret, keyId, call);
+      const found = await findKey(name, secret, { said: keyId, known: known?.vendorId }, call);
       mustBeFree(name, credential.provider, found.id, fingerprint);
       mustHaveBothSlots(name, credential.provider);
       mustBeNew(known, rowOf(name, credential.provider, found.id));
@@ -227,4 +229,10 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     const message = retired ? `${key.vendorId} is under management again` : `${key.vendorId} is under management already`;
     return { credential: key.credential, key: keyView(key, clock.now()), message };
   }
+}
+
+/** The vendor's ids of the key that the store holds, as far as anybody says them. */
+interface Ids {
+  readonly said: string | undefined;
+  readonly known: string | undefined;
 }
