@@ -84,3 +84,17 @@ test("reminders that fell into a downtime are told once", async () => {
   expect(answer).toMatchObject({ go: "stuck", at: NOW + 500, rotation: { memo: { wait: { label: "rotated-x", told: 6 } } } });
   expect(answer).toMatchObject({ problem: { code: "keyWanted", text: expect.stringContaining("(reminder 5)") } });
 });
+
+test.each([
+  ["create", "intake"],
+  ["create", "dual-slot"],
+  ["dual-slot", "create"],
+] as const)(
+  "a rotation that was planned for %s calls nobody at a provider of %s, which a reload put in its place",
+  async (planned, supply) => {
+    const { context, calls } = about({});
+    const changed = { ...context, plan: { ...context.plan, supply: planned }, provider: { ...context.provider, supply } };
+    await expect(create(changed)).rejects.toMatchObject({ code: "misconfigured", hint: expect.stringContaining("rotatectl abandon") });
+    expect(calls).toEqual([]);
+  },
+);

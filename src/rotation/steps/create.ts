@@ -1,3 +1,4 @@
+import { AdapterError } from "../../contract/errors.ts";
 import type { Supply } from "../../model.ts";
 import type { StepContext, StepRun } from "../context.ts";
 import { awaitOpenCalls } from "../observe.ts";
@@ -18,5 +19,18 @@ const FROM: Readonly<Record<Supply, StepRun>> = {
 export async function create(context: StepContext) {
   if (context.target !== undefined) return switchOn(context, context.target);
   const unsettled = await settleIntents(context, true);
-  return unsettled ?? awaitOpenCalls(context) ?? FROM[context.plan.supply](context);
+  const waiting = unsettled ?? awaitOpenCalls(context);
+  if (waiting !== undefined) return waiting;
+  mustBeAsPlanned(context);
+  return FROM[context.plan.supply](context);
+}
+
+/** A reload may have put another provider in place of the one that was planned for: to make a key there may take another care. */
+function mustBeAsPlanned({ plan, provider, credential }: StepContext): void {
+  const fits = plan.supply === provider.supply || (plan.supply === "intake" && provider.supply === "create");
+  if (fits) return;
+  const text = `provider ${provider.name} has its keys otherwise (${provider.supply}) than this rotation was planned for (${plan.supply})`;
+  throw new AdapterError("misconfigured", text, {
+    cure: `give ${credential.name} the provider again with which it began and reload, or say rotatectl abandon`,
+  });
 }
