@@ -1,7 +1,10 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseError } from "./database.ts";
+
+const LEDGER = "rotated.db";
+const KEY = "fingerprint.key";
 
 /** The daemon's own directory: the ledger, and the key of its fingerprints. Both belong into every backup. */
 export interface StateDirectory {
@@ -13,14 +16,14 @@ export interface StateDirectory {
   fingerprintKey(hasFingerprints: boolean): KeyObject;
 }
 
-/** Makes what is missing. Throws `DatabaseError` when the directory cannot be used. */
+/** Makes what is missing, and closes the directory to others. Throws `DatabaseError` when it cannot be used, or is not its own. */
 export function openStateDirectory(path: string, random: (bytes: number) => Uint8Array): StateDirectory {
   return explained(path, () => {
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    chmodSync(path, 0o700);
-    const file = join(path, "fingerprint.key");
+    closeToOthers(path);
+    const file = join(path, KEY);
     return {
-      database: join(path, "rotated.db"),
+      database: join(path, LEDGER),
       fingerprintKey: (hasFingerprints) =>
         explained(path, () => {
           const found = readKey(file);
@@ -33,6 +36,19 @@ export function openStateDirectory(path: string, random: (bytes: number) => Uint
         }),
     };
   });
+}
+
+/** What others share, such as `/var/lib`, would be closed to all of them: by its look it must be ours. */
+function closeToOthers(path: string): void {
+  if ((statSync(path).mode & 0o777) === 0o700) return;
+  const found = readdirSync(path);
+  if (found.length > 0 && !found.includes(LEDGER) && !found.includes(KEY)) {
+    throw new DatabaseError(
+      `${path}: not the state directory of rotated: other things are in it, and others may open it`,
+      `give stateDirectory a directory of its own; if this is one: chmod 700 ${path}`,
+    );
+  }
+  chmodSync(path, 0o700);
 }
 
 function explained<T>(path: string, work: () => T): T {

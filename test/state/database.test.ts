@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -123,6 +123,20 @@ test("the directory is ours alone, and the key of the fingerprints is made once"
   const again = openStateDirectory(state, () => new Uint8Array(32).fill(9)).fingerprintKey(true);
   expect(again.equals(first)).toBe(true);
   expect(statSync(state).mode & 0o777, "closed again").toBe(0o700);
+});
+
+test("a directory that others share is not closed to them, but refused; an empty one is taken", () => {
+  const shared = join(directory, "lib");
+  mkdirSync(shared);
+  chmodSync(shared, 0o755);
+  writeFileSync(join(shared, "of-somebody-else"), "");
+  const error = refusal(() => openStateDirectory(shared, random));
+  expect(error.message).toBe(`${shared}: not the state directory of rotated: other things are in it, and others may open it`);
+  expect(error.hint).toContain(`chmod 700 ${shared}`);
+  expect(statSync(shared).mode & 0o777).toBe(0o755);
+  rmSync(join(shared, "of-somebody-else"));
+  openStateDirectory(shared, random);
+  expect(statSync(shared).mode & 0o777).toBe(0o700);
 });
 
 test("a key that is missing beside fingerprints is told each time, and not made anew", () => {
