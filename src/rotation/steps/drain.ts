@@ -21,13 +21,16 @@ export async function drain(context: StepContext): Promise<Answer> {
   // The runs are asked early and while the overlap lasts: the snapshot behind the answer must be taken soon after the reload.
   const runs = await busyRuns(context, runsInMemo(context));
   const memo = runs === "tooEarly" ? rotation.memo : { ...rotation.memo, runs };
+  // The overlap may be longer than the limit.
+  const until = Math.max(rotation.stepSince, overlapEnds) + timing.drainLimitMs;
+  const wait = (at: number, code: string, text: string) => (now < until ? { ...again(context, 0, memo), at } : inUse(code, text));
   const left = runs === "tooEarly" ? "it cannot be told yet" : nameRuns(runs);
-  if (left !== "") return wait(context, now + POLLS_PER_LOOK * timing.pollMs, memo, "runsLeft", `runs that began on the old key: ${left}`);
+  if (left !== "") return wait(now + POLLS_PER_LOOK * timing.pollMs, "runsLeft", `runs that began on the old key: ${left}`);
   if (now < overlapEnds) return { go: "again", at: overlapEnds, memo };
 
   for (const debt of served) {
     const idle = await idleness(context, debt);
-    if (!idle.idle) return wait(context, idle.askAt, memo, "notIdle", idle.text);
+    if (!idle.idle) return wait(idle.askAt, "notIdle", idle.text);
   }
   return {
     go: "next",
@@ -36,8 +39,7 @@ export async function drain(context: StepContext): Promise<Answer> {
   };
 }
 
-function wait(context: StepContext, at: number, memo: Readonly<Record<string, unknown>>, code: string, text: string): Answer {
-  if (context.clock.now() < context.rotation.stepSince + context.timing.drainLimitMs) return { ...again(context, 0, memo), at };
+function inUse(code: string, text: string): Answer {
   const hint = "end what still uses the old key, then: rotatectl retry; both keys work until then";
   return { go: "stuck", problem: { code, text, hint } };
 }
