@@ -29,7 +29,7 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
 
   // What consumers may have held is none of a rehearsal's, nor of its way back.
   const others = context.keys.filter((key) => key.id !== old.id && !(plan.rehearsal && key.promotedAt !== null));
-  const neverLeft = (await heldEverywhere(context, old)) && others.every((key) => key.promotedAt === null);
+  const neverLeft = plan.rehearsal || ((await heldEverywhere(context, old)) && others.every((key) => key.promotedAt === null));
   const name: PlanName = neverLeft ? "discard" : "back";
   const now = context.clock.now();
   // Nothing is wrong with a key from the pool that a person's word keeps from serving: it was not made for nothing.
