@@ -70,6 +70,16 @@ describe.concurrent("rehearsal", () => {
     }),
   );
 
+  test("ends also where the key in use is dead already, and vouches for nothing", { timeout: 120_000 }, () =>
+    withHost({}, async (host) => {
+      host.vendor.vendor.deleteKey(host.vendor.key.id);
+      const { rotation: started } = await person(host).call("rehearse", { name: "main" });
+      expect(await ended(host, started.id, 20_000)).toMatchObject({ outcome: "done", plan: "rehearsal" });
+      const made = host.vendor.vendor.everyKey().find(({ id }) => id !== host.vendor.key.id);
+      expect(made?.deletedAt).not.toBeNull();
+    }),
+  );
+
   test("leaves alone what an abandoned rotation left in use", { timeout: 120_000 }, () =>
     withHost({}, async (host) => {
       host.startLoad();

@@ -41,12 +41,13 @@ export async function verify(context: StepContext): Promise<Answer> {
   }
   const events = [{ code: "keyVerified", detail: { keyId: target.vendorId, times: accepted, overMs: now - firstAt } }] as const;
   if (!context.plan.rehearsal) return { go: "next", keys, events };
-  // Nothing is promoted in a rehearsal: the new key has done its work, and the old one goes on serving.
+  // Nothing is promoted in a rehearsal: the new key has done its work, and the old one goes on serving. A dead one cannot vouch for
+  // the refusal of another: without it the listings are asked.
   const [probe] = keys;
   return {
     go: "next",
     keys: [{ id: target.id, set: { ...probe?.set, stage: "retiring" } }],
-    rotation: { target: context.old?.id ?? null },
+    rotation: { target: rotation.forwardOnly ? null : (context.old?.id ?? null) },
     events,
   };
 }
