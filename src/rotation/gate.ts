@@ -22,18 +22,23 @@ export async function throughGate(context: StepContext, kind: Extract<CallKind, 
   return { passed: true };
 }
 
-/** A key that is gone is off. Whatever stands before a vendor answers the same now and then: so it must not be listed either. */
+/** A key that is gone is off. */
 async function switchOff(context: StepContext, debt: Key, signal: AbortSignal): Promise<void> {
   try {
     await context.irreversible(debt).setEnabled?.(debt.vendorId, false, signal);
   } catch (error) {
     if (!hasCode(error, "notFound")) throw error;
-    const { name, provider } = context.issuer(debt);
-    if (!(await provider.list(signal)).some(({ id }) => id === debt.vendorId)) return;
-    throw new AdapterError("inconclusive", `${name}: switch key off: ${debt.vendorId} is said not to be there, and is listed`, {
-      cause: error,
-    });
+    await mustBeGone(context, debt, error, signal);
   }
+}
+
+/** Whatever stands before a vendor says "not there" now and then: so the key must not be listed either. */
+async function mustBeGone(context: StepContext, key: Key, cause: unknown, signal: AbortSignal): Promise<void> {
+  const { name, provider } = context.issuer(key);
+  if (!(await provider.list(signal)).some(({ id }) => id === key.vendorId)) return;
+  throw new AdapterError("inconclusive", `${name}: switch key on or off: ${key.vendorId} is said not to be there, and is listed`, {
+    cause,
+  });
 }
 
 /**
@@ -100,10 +105,17 @@ export async function shelve(context: CredentialContext, key: Key): Promise<Shel
   return { off: true };
 }
 
-/** The way back from a disable: switches a key on again. */
+/** The way back from a disable: switches a key on again. Throws `notFound` for one that is gone, and not listed either. */
 export async function enableAgain(context: StepContext, key: Key): Promise<void> {
   await context.announce({ kind: "enable", key });
-  await context.call(async (signal) => context.irreversible(key).setEnabled?.(key.vendorId, true, signal));
+  await context.call(async (signal) => {
+    try {
+      await context.irreversible(key).setEnabled?.(key.vendorId, true, signal);
+    } catch (error) {
+      if (hasCode(error, "notFound")) await mustBeGone(context, key, error, signal);
+      throw error;
+    }
+  });
 }
 
 async function whyClosed(context: StepContext, debt: Key): Promise<Answer | undefined> {

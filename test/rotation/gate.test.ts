@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { AdapterError } from "../../src/contract/errors.ts";
+import type { StepContext } from "../../src/rotation/context.ts";
 import { throughGate } from "../../src/rotation/gate.ts";
 import { disable } from "../../src/rotation/steps/disable.ts";
 import { ANSWERED, key, memoryContext, NOW, PROVEN, type Scene, scene } from "./memory-context.ts";
@@ -143,6 +144,22 @@ describe("disable", () => {
     const third = memoryContext(scene({ ...failing, old: key(1, { stage: "retiring" }), memo: { off: [1], failed: true } }));
     expect(await disable(third.context)).toMatchObject({ go: "step", step: "validate" });
     expect(third.calls).toEqual([]);
+  });
+
+  test("one that somebody deleted while it was off is settled, and validate decides; one that is listed is not gone", async () => {
+    const off = key(1, { stage: "retiring", disabledAt: NOW });
+    const { context } = memoryContext(scene({ old: off, memo: { off: [1], failed: true } }));
+    const setEnabled = () => Promise.reject(new AdapterError("notFound", "no such key"));
+    const deleted: StepContext = { ...context, irreversible: () => ({ revoke: async () => {}, setEnabled }) };
+    await expect(disable(deleted)).rejects.toMatchObject({ code: "inconclusive" });
+    const plug = { ...context.provider, provider: { ...context.provider.provider, list: async () => [] } };
+    expect(await disable({ ...deleted, issuer: () => plug })).toMatchObject({
+      go: "again",
+      keys: [{ id: 1, set: { revokeAnnouncedAt: NOW, revokedAt: NOW } }],
+      events: [{ code: "keySettled" }],
+    });
+    const settled = { ...off, revokeAnnouncedAt: NOW, revokedAt: NOW };
+    expect(await disable({ ...context, debts: [settled] })).toMatchObject({ go: "step", step: "validate" });
   });
 
   test("a key that does not work again yet is asked again, stays off in the ledger, and a person learns of it", async () => {

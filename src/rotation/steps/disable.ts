@@ -1,3 +1,4 @@
+import { hasCode } from "../../contract/errors.ts";
 import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { proveAll } from "../evidence.ts";
@@ -9,8 +10,8 @@ import { waitBefore } from "../retry.ts";
 export async function disable(context: StepContext): Promise<Answer> {
   const { memo, forwardOnly } = context.rotation;
   const debts = context.debts.filter((key) => key.revokeAnnouncedAt === null && context.canDisable(key));
-  if (debts.length === 0 || forwardOnly) return { go: "next", memo };
   if (memo["failed"] === true) return switchOn(context, debts);
+  if (debts.length === 0 || forwardOnly) return { go: "next", memo };
 
   const off = new Set<unknown>(Array.isArray(memo["off"]) ? memo["off"] : []);
   const debt = debts.find((key) => !off.has(key.id));
@@ -44,7 +45,15 @@ async function validateAgain(context: StepContext): Promise<Answer> {
 async function switchOn(context: StepContext, debts: readonly Key[]): Promise<Answer> {
   const off = debts.find((key) => key.disabledAt !== null);
   if (off === undefined) return { go: "step", step: "validate", why: "not every consumer was fine without the old key" };
-  await enableAgain(context, off);
+  try {
+    await enableAgain(context, off);
+  } catch (error) {
+    if (!hasCode(error, "notFound")) throw error;
+    // Somebody deleted it meanwhile.
+    const now = context.clock.now();
+    const keys = [{ id: off.id, set: { revokeAnnouncedAt: now, revokedAt: now } }];
+    return { ...again(context, 0), keys, events: [{ code: "keySettled", detail: { keyId: off.vendorId } }] };
+  }
   const secret = await secretOf(context, off);
   const verdict = secret === undefined ? "accepted" : await askVendor(context, off, secret);
   const accepted = verdict === "accepted";
