@@ -31,6 +31,19 @@ test("a key that is drawn changes nothing but the ledger", async () => {
   expect(calls).toEqual([]);
 });
 
+test("a key of another provider than the credential's present one is not drawn, whatever it was brought for", async () => {
+  const old = { ...POOLED, provider: "before" };
+  const { context, calls } = about();
+  const listed = async () => [{ id: old.vendorId, label: "", createdAt: new Date(NOW), enabled: true }];
+  const issuer = () => ({ ...context.provider, name: "before", provider: { ...context.provider.provider, list: listed } });
+  expect(await create({ ...context, issuer, keys: [old] })).toMatchObject({
+    go: "again",
+    keys: [{ id: 3, set: { stage: "retiring" } }],
+    events: [{ code: "keyUnfit", detail: { why: "it is of provider before, and the credential of openai" } }],
+  });
+  expect(calls).toEqual([]);
+});
+
 test("a key that a rotation has drawn is not switched off any more, whatever was seen of it before", async () => {
   const { context, calls } = about({}, { fresh: () => OFF });
   expect(await shelve(context, POOLED)).toMatchObject({ off: false, why: "a rotation has taken it" });

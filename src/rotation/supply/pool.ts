@@ -55,6 +55,7 @@ const dropped = ({ vendorId }: Key, why: string) => ({ code: "keyUnfit", detail:
  * list does: while it waited, somebody may have deleted it there, or switched it off.
  */
 async function whyUnfit(context: StepContext, key: Key): Promise<string | undefined> {
+  if (key.provider !== context.provider.name) return `it is of provider ${key.provider}, and the credential of ${context.provider.name}`;
   const { provider, listLagMs } = context.issuer(key);
   const now = context.clock.now();
   const row = (await context.call((signal) => provider.list(signal))).find(({ id }) => id === key.vendorId);
