@@ -133,16 +133,19 @@ export function createEngine(parts: EngineParts) {
   }
 
   /**
-   * The clock went back: what waits would sleep until the old time. A step that is run too early waits anew; its limits, and the
-   * calls that are open, count from now.
+   * The clock went back: what waits would sleep until the old time. A step that is run too early waits anew; its limits, the
+   * calls that are open, and what others do with a key count from now.
    */
   function wakeAll(now: number): void {
     heldBack.clear();
-    ledger.reopenCalls(now);
+    ledger.wentBack(now);
+    const past = (at: number | null) => (at === null ? null : Math.min(at, now));
     for (const rotation of ledger.rotations.allOpen()) {
-      const { dueAt, stepSince } = rotation;
-      if (stepSince <= now && (dueAt ?? 0) <= now) continue;
-      ledger.commit(rotation, { rotation: { dueAt: dueAt === null ? null : Math.min(dueAt, now), stepSince: Math.min(stepSince, now) } });
+      const { dueAt, stepSince, validatedAt } = rotation;
+      if (Math.max(stepSince, dueAt ?? 0, validatedAt ?? 0) <= now) continue;
+      ledger.commit(rotation, {
+        rotation: { dueAt: past(dueAt), stepSince: Math.min(stepSince, now), validatedAt: past(validatedAt) },
+      });
     }
   }
 

@@ -49,6 +49,7 @@ export function openKeys(db: Db) {
     reopenCalls: db.prepare(`
       update calls set open_until = @now + open_until - announced_at, announced_at = @now
       where answered_at is null and announced_at > +@now`),
+    pullProbes: db.prepare("update keys set probed_at = @now where probed_at > +@now"),
     openUntil: db
       .prepare<[string, number], number | null>(
         "select max(open_until) from calls where credential = +? and answered_at is null and open_until > +?",
@@ -87,6 +88,8 @@ export function openKeys(db: Db) {
     answerCall: (id: number, now: number): void => void statements.answerCall.run(now, id),
     /** Calls without an answer that were announced after `now`, before the clock went back, are as if they left now. */
     reopenCalls: (now: number): void => void statements.reopenCalls.run({ now }),
+    /** Probes of ours that were made after `now`, before the clock went back, are as if they were made now. */
+    pullProbes: (now: number): void => void statements.pullProbes.run({ now }),
     /** When the last call that was announced and has no answer can no longer take effect; `undefined` when none may at `now`. */
     openUntil: (credential: string, now: number): number | undefined => statements.openUntil.get(credential, now) ?? undefined,
     /** The create call of an intent. */

@@ -195,9 +195,12 @@ export function openLedger(db: Db, clock: { now(): number }) {
       });
     },
 
-    /** The clock went back to `now`: no call may be open until the old time. */
-    reopenCalls(now: number): void {
-      transaction(() => keys.reopenCalls(now));
+    /** The clock went back to `now`: no call may be open until the old time, and no probe of ours lie ahead of real uses. */
+    wentBack(now: number): void {
+      transaction(() => {
+        keys.reopenCalls(now);
+        keys.pullProbes(now);
+      });
     },
 
     /** Writes what an operator did to a credential outside of a rotation. */

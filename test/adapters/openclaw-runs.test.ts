@@ -15,6 +15,17 @@ describe("the drain of openclaw", () => {
     expect(await consumer().busySince?.(new Date(Date.now() - 16_000), undefined, signal)).toEqual([]);
   });
 
+  it("counts all that run where the clock went back behind the reload, and does not wait for its time to come again", async () => {
+    const { gateway, consumer } = await scene();
+    const session = { key: "agent:main:long", modelProvider: "openai", hasActiveRun: true, startedAt: Date.now() };
+    gateway.runs.sessions.push(session);
+    const reloadedAt = new Date(Date.now() + 86_400_000);
+    expect(await consumer().busySince?.(reloadedAt, undefined, signal)).toEqual(["agent:main:long"]);
+    session.hasActiveRun = false;
+    expect(await consumer().busySince?.(reloadedAt, ["agent:main:long"], signal)).toEqual([]);
+    expect(await consumer().busySince?.(new Date(Date.now() + 60_000), undefined, signal), "a small step").toBe("tooEarly");
+  });
+
   it("waits for a long run that began on the old key, and ends under load", async () => {
     const { gateway, vendor, consumer, write } = await scene({ agents: ["main", "helper"] });
     vendor.delayMs = 100;

@@ -11,7 +11,7 @@ import { createScheduler } from "../../src/scheduler.ts";
 import { openDatabase } from "../../src/state/database.ts";
 import { openLedger } from "../../src/state/ledger.ts";
 import { realClock } from "../../src/world/clock.ts";
-import { memoryContext, NOW, scene } from "./memory-context.ts";
+import { key, memoryContext, NOW, scene } from "./memory-context.ts";
 
 const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
 const WAITS = [5 * SECOND, MINUTE, 15 * MINUTE];
@@ -150,6 +150,20 @@ describe("wake-ups", () => {
     expect(stuckReason, "a person is told, as before").toBe("nobody is there");
     expect(call).toBeDefined();
     expect(ledger.keys.openUntil("main", clock.now()), "a call without an answer is not open until the old time").toBeUndefined();
+  });
+
+  test("what was validated and probed before the wall clock went back is not ahead of what others do with a key now", async () => {
+    const { clock, ledger, time, scheduler, start } = openDaemon(["main"]);
+    const { id: _, ...row } = key(1);
+    const id = ledger.keys.insert({ ...row, probedAt: clock.now() });
+    const rotation = start("main");
+    ledger.commit(rotation, { rotation: { validatedAt: clock.now() } });
+    scheduler.refresh();
+    time.jumped = -30 * 24 * HOUR;
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    scheduler.stop();
+    expect(ledger.rotation(rotation.id).validatedAt).toBeLessThan(clock.now());
+    expect(ledger.keys.get(id)?.probedAt).toBeLessThan(clock.now());
   });
 
   test("a hundred that are due at once all get their turn, at each of their times", async () => {

@@ -12,6 +12,9 @@ const page = z.object({
  */
 const LISTED = { limit: 500, activeOnly: true, archived: "all", includeGlobal: true, includeUnknown: true };
 
+/** A reload that lies further ahead than this was before the clock went back: its time may come in years. */
+const WENT_BACK_MS = 300_000;
+
 /**
  * The sessions whose run may have begun on the old key. A run keeps the key that it began with, and it says when it began
  * only shortly before its first request. So: when the last one admitted before the reload must have begun, take those that
@@ -29,7 +32,8 @@ export async function busySince(
 ): Promise<readonly string[] | "tooEarly"> {
   const { world, settings } = setup;
   const closed = reloadedAt.getTime() + settings.admissionWindow;
-  if (earlier === undefined && world.clock.now() < closed) return "tooEarly";
+  const now = world.clock.now();
+  if (earlier === undefined && now < closed && reloadedAt.getTime() < now + WENT_BACK_MS) return "tooEarly";
   if (earlier?.length === 0) return [];
 
   using gateway = await openGateway(setup, signal);
