@@ -48,3 +48,13 @@ test("a rotation that is stuck because the vendor still knows the key has forgot
   expect(await answer).toMatchObject({ go: "stuck" });
   expect((await answer).rotation).toEqual({ memo: {} });
 });
+
+test("a person is not told to delete a key that is refused already, beside the one that serves", async () => {
+  const old = key(1, { stage: "retiring", revokedAt: NOW - 1000 });
+  const { context } = memoryContext(scene({ old, verdicts: { "sk-canary-2": "limited" } }));
+  const timing = { ...context.timing, confirm: { ...context.timing.confirm, limitMs: 0 } };
+  expect(await confirm({ ...context, timing })).toMatchObject({
+    go: "stuck",
+    problem: { code: "notDead", hint: "look at key_2, its quota and its billing at the vendor, then: rotatectl retry" },
+  });
+});

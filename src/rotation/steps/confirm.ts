@@ -43,11 +43,10 @@ async function countRefusal(context: StepContext, debt: Key, secret: Secret, see
   const now = context.clock.now();
   if (verdict === "refused" && serves)
     return { ...again(context, gapOver(context, context.issuer(debt).revokeLagMs), remember(context, debt, seen, now)), keys };
-  const why =
-    verdict === "refused"
-      ? `the vendor does not accept ${target.vendorId}, so the refusal of ${debt.vendorId} proves nothing`
-      : `the vendor still knows ${debt.vendorId}`;
-  return { ...(await orStuck(context, debt, why)), keys };
+  if (verdict !== "refused") return { ...(await orStuck(context, debt, `the vendor still knows ${debt.vendorId}`)), keys };
+  const why = `the vendor does not accept ${target.vendorId}, so the refusal of ${debt.vendorId} proves nothing`;
+  const look = `look at ${target.vendorId}, its quota and its billing at the vendor`;
+  return { ...(await orStuck(context, debt, why, look)), keys };
 }
 
 /** For a secret that nobody holds: absent from the listings, for longer than they lag. */
@@ -76,12 +75,12 @@ async function bury(context: StepContext, debt: Key, seen: Seen): Promise<Answer
   };
 }
 
-function orStuck(context: StepContext, debt: Key, text: string): Promise<Answer> {
+function orStuck(context: StepContext, debt: Key, text: string, cure?: string): Promise<Answer> {
   const { rotation, timing, clock } = context;
   const { [debt.version]: _, ...memo } = rotation.memo;
   if (clock.now() < rotation.stepSince + timing.confirm.limitMs) return Promise.resolve(again(context, timing.confirm.apartMs, memo));
   const what = context.plan.supply === "dual-slot" ? "regenerate" : "delete";
-  const hint = `${what} it in the vendor's console, then: rotatectl retry`;
+  const hint = `${cure ?? `${what} it in the vendor's console`}, then: rotatectl retry`;
   return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint }, rotation: { memo } });
 }
 
