@@ -69,7 +69,7 @@ const endsAs = (why: Why): Exclude<Outcome, "done" | "abandoned"> => (why === "c
 
 /** No way back: another target where this one is no good, else the same step at the longest wait, and a person is told. */
 function forward(context: StepContext, why: Why, problem: Problem): Answer {
-  const { target, plan, clock, timing } = context;
+  const { target, old, plan, clock, timing } = context;
   if ((why === "refused" || why === "lost") && target !== undefined && plan.name !== "discard") {
     const next = plan.steps.includes("create") ? plan : pinPlan(ROUTINE[plan.supply], { ...plan, preflightUntil: null });
     return {
@@ -83,12 +83,13 @@ function forward(context: StepContext, why: Why, problem: Problem): Answer {
     };
   }
   const longest = timing.waitsMs.at(-1) ?? 0;
+  const noRoad = `${old === undefined ? "no key served before" : "the old key is no longer good"}, so there is no way back`;
   return {
     go: "stuck",
     at: clock.now() + longest,
     problem: {
       ...problem,
-      hint: `${problem.hint}; ${plan.wayBack ? "this is the way back already" : "the old key is no longer good, so there is no way back"}: it is tried again by itself, or say rotatectl abandon`,
+      hint: `${problem.hint}; ${plan.wayBack ? "this is the way back already" : noRoad}: it is tried again by itself, or say rotatectl abandon`,
     },
     ...(context.rotation.cancelRequested ? { rotation: { cancelRequested: false } } : {}),
   };
