@@ -131,8 +131,10 @@ export interface Rotation {
   readonly forwardOnly: boolean;
   /** Somebody said `cancel`: the way back is taken at the next turn. */
   readonly cancelRequested: boolean;
-  /** Attempts of this step that did not go on. */
+  /** Attempts of this step that failed since one went well. */
   readonly attempts: number;
+  /** Since when they do. */
+  readonly troubleSince: number | null;
   /** Create calls since the start or the last `retry`; refused ones are not counted. */
   readonly intents: number;
   readonly startedAt: number;

@@ -129,7 +129,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
         const rotation = ledger.rotation(open.id);
         mayCancel(parts, rotation);
         return ledger.commit(rotation, {
-          rotation: { cancelRequested: true, dueAt: clock.now(), stuckReason: null, stuckHint: null, attempts: 0 },
+          rotation: { cancelRequested: true, dueAt: clock.now(), stuckReason: null, stuckHint: null, attempts: 0, troubleSince: null },
           events: [{ code: "operatorSaid", detail: { said: "cancel", actor: ask.actor } }],
         });
       });
@@ -149,6 +149,7 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
             stuckReason: null,
             stuckHint: null,
             attempts: 0,
+            troubleSince: null,
             intents: 0,
             stepSince: clock.now(),
             dueAt: clock.now(),

@@ -138,8 +138,17 @@ export type Answer = Writes &
   /** The next step of the plan, which finds `memo` if it is given. */
   (
     | { readonly go: "next"; readonly memo?: Readonly<Record<string, unknown>> }
-    /** The same step again at `at`; `memo` replaces what it remembers. With a `problem` it counts as an attempt that failed. */
-    | { readonly go: "again"; readonly at: number; readonly memo?: Readonly<Record<string, unknown>>; readonly problem?: Problem }
+    /**
+     * The same step again at `at`; `memo` replaces what it remembers. With a `problem` it counts as an attempt that failed, without
+     * one as an attempt that went well; one that only waits for what an earlier call may still do is its `aftermath`, and neither.
+     */
+    | {
+        readonly go: "again";
+        readonly at: number;
+        readonly memo?: Readonly<Record<string, unknown>>;
+        readonly problem?: Problem;
+        readonly aftermath?: true;
+      }
     | { readonly go: "step"; readonly step: Step; readonly why: string }
     | { readonly go: "plan"; readonly plan: PinnedPlan; readonly step: Step; readonly why: string }
     /** Loud. With `at` it is tried again by itself; without, a person must say `retry` or `abandon`. */

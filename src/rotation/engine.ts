@@ -141,10 +141,15 @@ export function createEngine(parts: EngineParts) {
     ledger.wentBack(now);
     const past = (at: number | null) => (at === null ? null : Math.min(at, now));
     for (const rotation of ledger.rotations.allOpen()) {
-      const { dueAt, stepSince, validatedAt } = rotation;
-      if (Math.max(stepSince, dueAt ?? 0, validatedAt ?? 0) <= now) continue;
+      const { dueAt, stepSince, troubleSince, validatedAt } = rotation;
+      if (Math.max(stepSince, dueAt ?? 0, troubleSince ?? 0, validatedAt ?? 0) <= now) continue;
       ledger.commit(rotation, {
-        rotation: { dueAt: past(dueAt), stepSince: Math.min(stepSince, now), validatedAt: past(validatedAt) },
+        rotation: {
+          dueAt: past(dueAt),
+          stepSince: Math.min(stepSince, now),
+          troubleSince: past(troubleSince),
+          validatedAt: past(validatedAt),
+        },
       });
     }
   }

@@ -2,7 +2,7 @@ import { AdapterError, hasCode } from "../contract/errors.ts";
 import type { CallKind, Key } from "../model.ts";
 import type { Answer, CredentialContext, Problem, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
-import { again, askVendor, heldEverywhere, heldSomewhere, probed, secretOf } from "./observe.ts";
+import { again, askVendor, awaitOpenCalls, heldEverywhere, heldSomewhere, probed, secretOf } from "./observe.ts";
 import type { Slots } from "./slots.ts";
 import { retreat } from "./way-back.ts";
 
@@ -51,7 +51,8 @@ export async function throughSlotGate(
   { regenerate, behind }: { regenerate: () => Promise<Answer>; behind: (problem: Problem) => Promise<Answer> },
 ): Promise<Answer> {
   const { name, unlabelled } = context.provider;
-  if (context.openUntil !== undefined) return { go: "again", at: context.openUntil };
+  const waiting = awaitOpenCalls(context);
+  if (waiting !== undefined) return waiting;
   const row = context.keys.find(({ vendorId }) => vendorId === idle.id);
   if (row !== undefined && row.stage !== "retiring")
     return stuckAtGate(
@@ -119,7 +120,8 @@ export async function enableAgain(context: StepContext, key: Key): Promise<void>
 }
 
 async function whyClosed(context: StepContext, debt: Key): Promise<Answer | undefined> {
-  if (context.openUntil !== undefined) return { go: "again", at: context.openUntil };
+  const waiting = awaitOpenCalls(context);
+  if (waiting !== undefined) return waiting;
   const own = debt.promotedAt === null ? await neverServed(context, debt) : await successorServes(context, debt);
   if (own !== undefined) return own;
 

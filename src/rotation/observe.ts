@@ -78,7 +78,7 @@ export function again(
 
 /** Waits until no announced call can take effect any more; `undefined` when none is open. */
 export function awaitOpenCalls(context: CredentialContext): Answer | undefined {
-  return context.openUntil === undefined ? undefined : { go: "again", at: context.openUntil };
+  return context.openUntil === undefined ? undefined : { go: "again", at: context.openUntil, aftermath: true };
 }
 
 /** An {@link AdapterError} as a problem of a rotation; anything else is a bug and is thrown. */

@@ -30,7 +30,7 @@ export async function settleIntents(present: StepContext, wanted: boolean): Prom
       // Another credential's call may be making just this key: its answer is awaited before anything is said of it.
       const until = context.othersCreateUntil(intent.provider);
       const now = context.clock.now();
-      if (until !== undefined) return again(context, Math.max(1, Math.min(until - now, context.timing.pollMs)));
+      if (until !== undefined) return { ...again(context, Math.max(1, Math.min(until - now, context.timing.pollMs))), aftermath: true };
     }
     const doubt = whyInDoubt(context, intent, candidates) ?? (await whyNotIdle(context, listed));
     return doubt === undefined ? takeIn(context, intent, found, usable) : showToPerson(context, intent, candidates, doubt);
@@ -40,10 +40,16 @@ export async function settleIntents(present: StepContext, wanted: boolean): Prom
   const settledAt = call?.answeredAt ?? call?.openUntil ?? intent.announcedAt;
   const now = context.clock.now();
   if (now < settledAt + listLagMs) {
-    return again(context, Math.max(1, Math.min(settledAt + listLagMs - now, Math.max(context.timing.pollMs, Math.ceil(listLagMs / 4)))));
+    const waitMs = Math.min(settledAt + listLagMs - now, Math.max(context.timing.pollMs, Math.ceil(listLagMs / 4)));
+    return { ...again(context, Math.max(1, waitMs)), aftermath: true };
   }
   await context.call((signal) => context.store.discard(intent.label, signal));
-  return { ...again(context, 0), closeIntents: [intent.label], events: [{ code: "intentClosed", detail: { label: intent.label } }] };
+  return {
+    ...again(context, 0),
+    aftermath: true,
+    closeIntents: [intent.label],
+    events: [{ code: "intentClosed", detail: { label: intent.label } }],
+  };
 }
 
 function couldBeOf(context: StepContext, intent: Intent, { id, label }: VendorKey): boolean {

@@ -20,12 +20,13 @@ export function commitOf(rotation: Rotation, answer: Answer, answered: readonly 
 }
 
 const UNSTUCK = { stuckReason: null, stuckHint: null } as const;
-const ENDED = { ...UNSTUCK, dueAt: null, cancelRequested: false, memo: {} } as const;
+const WELL = { ...UNSTUCK, attempts: 0, troubleSince: null } as const;
+const ENDED = { ...UNSTUCK, troubleSince: null, dueAt: null, cancelRequested: false, memo: {} } as const;
 
 function onward(rotation: Rotation, answer: Answer, timing: Timing, now: number): { patch: RotationPatch; events: EventDraft[] } {
   // Why it turned round is what a person wants to know of a way back, up to its end and after.
   const why = rotation.plan.wayBack ? {} : { lastCode: null, lastError: null };
-  const fresh = { ...UNSTUCK, ...why, dueAt: now, stepSince: now, attempts: 0, memo: {} };
+  const fresh = { ...WELL, ...why, dueAt: now, stepSince: now, memo: {} };
   switch (answer.go) {
     case "next": {
       const { steps } = rotation.plan;
@@ -50,19 +51,19 @@ function onward(rotation: Rotation, answer: Answer, timing: Timing, now: number)
     }
     case "stuck":
       return {
-        patch: { ...stuckFor(answer.problem), ...attempt(rotation, answer.problem), dueAt: answer.at ?? null },
+        patch: { ...stuckFor(answer.problem), ...attempt(rotation, answer.problem, now), dueAt: answer.at ?? null },
         events: rotation.stuckReason === answer.problem.text ? [] : [{ code: "stuck", detail: described(answer.problem) }],
       };
     case "again": {
       const memo = answer.memo ?? rotation.memo;
-      const { problem } = answer;
-      if (problem === undefined) return { patch: { ...UNSTUCK, dueAt: answer.at, memo }, events: [] };
-      const tell = now - rotation.stepSince >= timing.tellAfterMs;
+      const { problem, aftermath } = answer;
+      if (problem === undefined) return { patch: { ...(aftermath ? {} : WELL), dueAt: answer.at, memo }, events: [] };
+      const tell = now - (rotation.troubleSince ?? now) >= timing.tellAfterMs;
       const events: EventDraft[] = [];
       if (rotation.lastError !== problem.text)
         events.push({ code: "waiting", detail: { ...described(problem), retryInMs: answer.at - now } });
       if (tell && rotation.stuckReason === null) events.push({ code: "stuck", detail: described(problem) });
-      return { patch: { ...(tell ? stuckFor(problem) : UNSTUCK), ...attempt(rotation, problem), dueAt: answer.at, memo }, events };
+      return { patch: { ...(tell ? stuckFor(problem) : UNSTUCK), ...attempt(rotation, problem, now), dueAt: answer.at, memo }, events };
     }
   }
 }
@@ -80,8 +81,9 @@ function outsideThePlan({ step, why }: { readonly step: Step; readonly why: stri
 const described = (problem: Problem | undefined) =>
   problem === undefined ? {} : { why: problem.code, text: problem.text, hint: problem.hint };
 const stuckFor = (problem: Problem) => ({ stuckReason: problem.text, stuckHint: problem.hint });
-const attempt = (rotation: Rotation, problem: Problem) => ({
+const attempt = (rotation: Rotation, problem: Problem, now: number) => ({
   attempts: rotation.attempts + 1,
+  troubleSince: rotation.troubleSince ?? now,
   lastCode: problem.code,
   lastError: problem.text,
 });

@@ -131,6 +131,7 @@ export function memoryContext(of: Scene): { context: StepContext; calls: string[
       intents: 1,
       startedAt: NOW - 9000,
       stepSince: NOW - 1000,
+      troubleSince: null,
       reloadedAt: NOW - 4000,
       validatedAt: NOW - 3000,
       lastCode: null,

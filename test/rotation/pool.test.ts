@@ -69,7 +69,7 @@ test("a switch-off waits for open calls, and leaves alone what a place or anothe
 
 test("a drawn key is switched on once no call can take effect any more, not before", async () => {
   const early = about({ openUntil: NOW + 500 }, { target: OFF });
-  expect(await create(early.context)).toEqual({ go: "again", at: NOW + 500 });
+  expect(await create(early.context)).toEqual({ go: "again", at: NOW + 500, aftermath: true });
   expect(early.calls).toEqual([]);
   const { context, calls } = about({}, { target: OFF });
   expect(await create(context)).toMatchObject({ go: "next", keys: [{ id: 3, set: { disabledAt: null } }] });

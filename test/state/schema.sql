@@ -1,4 +1,4 @@
--- schema 3
+-- schema 4
 
 CREATE TABLE calls (
   id integer primary key,
@@ -124,7 +124,7 @@ CREATE TABLE rotations (
   last_code text,
   last_error text,
   ended_at integer,
-  memo text not null default '{}' check (json_valid(memo)),
+  memo text not null default '{}' check (json_valid(memo)), trouble_since integer,
   check ((outcome is null) = (ended_at is null)),
   check (outcome is null or (due_at is null and stuck_reason is null)),
   -- an open rotation is either due some day or says what a person must do

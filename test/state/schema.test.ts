@@ -77,6 +77,7 @@ const ROTATION: Fields<Rotation> = {
   forwardOnly: null,
   cancelRequested: null,
   attempts: null,
+  troubleSince: null,
   intents: null,
   startedAt: null,
   stepSince: null,

@@ -43,7 +43,7 @@ function draw(context: StepContext, key: Key): Answer {
   return {
     ...again(context, 0, {}),
     keys: [{ id: key.id, set: { stage: "pending" } }],
-    rotation: { target: key.id, attempts: 0, lastCode: null, lastError: null },
+    rotation: { target: key.id, attempts: 0, troubleSince: null, lastCode: null, lastError: null },
     events: [{ code: "keyDrawn", detail: { keyId: key.vendorId } }],
   };
 }
