@@ -24,8 +24,9 @@ const LAST_START_MS = MINUTE_MS;
 
 /**
  * When the next rotation of a credential is due: by its schedule, but before its key expires, not too soon after one that
- * did not end well, and inside its window, unless the key is over before that opens. It may lie in the past: then it was missed. `undefined` without a schedule and an
- * expiry, or while there is no key: the first one is made, or adopted, by a person's word.
+ * did not end well, and inside its window, unless the key is over before that opens. It may lie in the past: then it was
+ * missed. `undefined` without a schedule and an expiry, or while there is no key: the first one is made, or adopted, by a
+ * person's word.
  */
 export function nextRotation(credential: CredentialConfig, past: Past, timing: Timing): number | undefined {
   if (!past.hasKey) return undefined;

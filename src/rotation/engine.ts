@@ -1,13 +1,13 @@
 import pRetry, { type RetryContext } from "p-retry";
 import type { CredentialConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
-import type { Logger } from "../log.ts";
 import type { Call, Rotation } from "../model.ts";
 import { DatabaseError } from "../state/database.ts";
 import type { Answer } from "./context.ts";
 import { makeContext } from "./make-context.ts";
 import { asProblem } from "./observe.ts";
 import type { EngineParts, TurnState } from "./parts.ts";
+import { about, report } from "./report.ts";
 import { QUICK_MS, waitBefore } from "./retry.ts";
 import { STEPS } from "./steps.ts";
 import { commitOf } from "./turn.ts";
@@ -65,7 +65,7 @@ export function createEngine(parts: EngineParts) {
       if (isParked(rotation)) return ledger.commit(rotation, { rotation: { dueAt: clock.now() + PARKED_MS } });
       const from = clock.monotonic();
       ({ answer, announced } = await attempt(rotation, credential, abort, state));
-      log.debug({ ...of(rotation), go: answer.go, durationMs: Math.round(clock.monotonic() - from) }, "step answered");
+      log.debug({ ...about(rotation), go: answer.go, durationMs: Math.round(clock.monotonic() - from) }, "step answered");
     } catch (error) {
       if (abort.aborted) return undefined;
       const cause = error instanceof Failed ? error.cause : error;
@@ -96,7 +96,7 @@ export function createEngine(parts: EngineParts) {
 
   /** The ledger cannot be written: a full disk, for one. The row is as it was; the calls that were announced stay open. */
   function holdBack(rotation: Rotation, error: unknown): undefined {
-    log.error({ ...of(rotation), err: error, retryInMs: LEDGER_RETRY_MS }, "cannot write the ledger");
+    log.error({ ...about(rotation), err: error, retryInMs: LEDGER_RETRY_MS }, "cannot write the ledger");
     heldBack.set(rotation.id, clock.now() + LEDGER_RETRY_MS);
   }
 
@@ -172,7 +172,7 @@ export function createEngine(parts: EngineParts) {
     const { timing } = parts.config();
     const now = clock.now();
     if (!(error instanceof AdapterError)) {
-      log.error({ ...of(rotation), err: error }, "a bug: the step failed in a way that nobody foresaw");
+      log.error({ ...about(rotation), err: error }, "a bug: the step failed in a way that nobody foresaw");
       const text = "an unexpected error, which is a bug of rotated; the log has it";
       return {
         go: "stuck",
@@ -288,18 +288,4 @@ function notConfigured(rotation: Rotation): AdapterError {
   return new AdapterError("misconfigured", `credential ${rotation.credential} has an open rotation and is no longer in the configuration`, {
     cure: "put it back into the configuration and reload, or say rotatectl abandon",
   });
-}
-
-/** Which rotation a line of the log is about, and in which step it is. */
-const of = ({ credential, id, step }: Rotation) => ({ credential, rotation: id, step });
-
-function report(log: Logger, before: Rotation, after: Rotation, now: number): void {
-  const fields = { ...of(before), code: after.lastCode ?? undefined, attempt: after.attempts || undefined };
-  if (after.outcome !== null) log.info({ ...fields, outcome: after.outcome }, "rotation ended");
-  else if (after.stuckReason !== null && before.stuckReason !== after.stuckReason) {
-    log.error({ ...fields, reason: after.stuckReason, hint: after.stuckHint }, "a person is needed");
-  } else if (after.lastError !== null && after.lastError !== before.lastError) {
-    const retryInMs = after.dueAt === null ? undefined : after.dueAt - now;
-    log.warn({ ...fields, reason: after.lastError, retryInMs }, "will retry");
-  } else if (after.step !== before.step) log.info({ ...fields, next: after.step }, "step done");
 }
