@@ -30,7 +30,7 @@ Example:
   $ rotated --config ./rotated.yaml
 `;
 
-/** Runs the daemon until a signal ends it. An exit code is answered only where it was called wrongly. */
+/** Starts the daemon, which runs until a signal ends it. An exit code is answered where it does not start. */
 export async function main(argv: readonly string[]): Promise<number | undefined> {
   const options = readOptions(argv);
   if (options === undefined) return 2;
@@ -56,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
     started.resolve(daemon);
     stopOnSignal(daemon, { log, notify });
   } catch (error) {
-    process.exitCode = explain(error, log);
+    return explain(error, log);
   }
   return undefined;
 }

@@ -1,14 +1,11 @@
 import { once } from "node:events";
 import { lstat, unlink } from "node:fs/promises";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { ControlError, ERRORS, type ErrorBody } from "./api-errors.ts";
 import { AdapterError } from "./contract/errors.ts";
 import type { Logger } from "./log.ts";
 import { type Peer, peerOf } from "./peer.ts";
-
-// `import … from "node:http"` reads its lazy getters, which load undici: 13 MiB and 30 ms (nodejs/node#59686).
-const http = process.getBuiltinModule("node:http");
 
 export interface UnixServerOptions {
   /** What it is called in errors: `control socket`. */
@@ -39,7 +36,7 @@ export async function startUnixServer(options: UnixServerOptions): Promise<UnixS
   await removeStale(name, path);
   const peers = new WeakMap<Socket, Peer>();
   const closing = new AbortController();
-  const server = http.createServer(
+  const server = createServer(
     { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2500 },
     (request, response) => options.answer(request, response, peers.get(request.socket), closing.signal),
   );

@@ -13,7 +13,7 @@ const hostPath = (process.env["PATH"] ?? "").split(delimiter).filter((folder) =>
 const oldNode = hostPath.map((folder) => join(folder, "node")).find((node) => majorOf(node) < 24);
 
 /** Stands for both programs: says which Node runs it, as which process, with what. */
-const PROBE = "export function main(argv) { console.log(JSON.stringify({ node: process.version, pid: process.pid, argv })); return 3; }\n";
+const PROBE = "exports.main = (argv) => { console.log(JSON.stringify({ node: process.version, pid: process.pid, argv })); return 3; }\n";
 
 let directory: string;
 let clone: string;
@@ -33,8 +33,8 @@ async function makePackage(folder: string): Promise<void> {
   await cp(join(root, "bin"), join(folder, "bin"), { recursive: true });
   const { dependencies: _, devDependencies: __, scripts: ___, ...rest } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   await writeFile(join(folder, "package.json"), JSON.stringify(rest));
-  await writeFile(join(folder, "dist/rotated.js"), PROBE);
-  await writeFile(join(folder, "dist/rotatectl.js"), PROBE);
+  await writeFile(join(folder, "dist/rotated.cjs"), PROBE);
+  await writeFile(join(folder, "dist/rotatectl.cjs"), PROBE);
 }
 
 function majorOf(node: string): number {
@@ -107,7 +107,7 @@ describe.each(["rotated", "rotatectl"])("%s", (program) => {
     const folder = await mkdtemp(join(directory, "bare-"));
     await makePackage(folder);
     const tools = await mkdtemp(join(directory, "tools-"));
-    for (const tool of ["sh", "readlink", "dirname"]) await symlink(`/usr/bin/${tool}`, join(tools, tool));
+    for (const tool of ["sh", "readlink"]) await symlink(`/usr/bin/${tool}`, join(tools, tool));
     expect(await run(join(folder, "bin", program), [], tools)).toMatchObject({
       code: 1,
       stderr: `${program}: error: needs Node 24 or newer, and there is none\n`,

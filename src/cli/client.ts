@@ -1,25 +1,10 @@
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, request as openRequest } from "node:http";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Operation, type Reply, type Request, ROUTES, type Route } from "../api.ts";
 import { ControlError, type ErrorReply } from "../api-errors.ts";
 import { Secret } from "../contract/secret.ts";
-
-// `import … from "node:http"` costs 13 MiB and 30 ms; see src/server.ts.
-const http = process.getBuiltinModule("node:http");
-
-/** The daemon could not be reached, or the connection broke before it answered. */
-export class Unreachable extends Error {
-  override readonly name = "Unreachable";
-  readonly hint: string;
-  /** `unsent`: the request did not arrive; `broken`: the connection ended; `silent`: no answer came in the time that there was. */
-  readonly how: "unsent" | "broken" | "silent";
-
-  constructor(message: string, hint: string, how: Unreachable["how"]) {
-    super(message);
-    this.hint = hint;
-    this.how = how;
-  }
-}
+import { isAway, Unreachable } from "./unreachable.ts";
 
 /** Calls the daemon's operations. Throws `ControlError` as the daemon said it, or `Unreachable`. */
 export interface Client {
@@ -31,18 +16,23 @@ const ATTEMPTS = 6;
 const PAUSE_MS = 250;
 
 /**
- * A client for the daemon behind `socketPath`. What changes something carries `idempotencyKey`. A daemon that is not there
- * is told at once, and so is one that does not answer in time; a connection that breaks is tried again for some seconds where
+ * A client for the daemon behind `socketPath`. What changes something carries the idempotency key: the same for all that this
+ * client asks, a random one where none is given. A daemon that is not there is told at once, and so is one that does not answer in time; a connection that breaks is tried again for some seconds where
  * a repeat does no harm.
  */
-export function openClient(socketPath: string, idempotencyKey: string): Client {
+export function openClient(socketPath: string, idempotencyKey?: string): Client {
+  let ownKey: string | undefined;
+  const key = () => {
+    ownKey ??= idempotencyKey ?? crypto.randomUUID();
+    return ownKey;
+  };
   async function call<Op extends Operation>(operation: Op, request: Request<Op>, signal?: AbortSignal): Promise<Reply<Op>> {
     const route: Route = ROUTES[operation];
     // One who watches is told that the daemon is away, and repeats by itself.
     const repeatable = operation !== "watch" && (route.method === "GET" || route.starts === true);
     for (let attempt = 1; ; attempt++) {
       try {
-        return (await exchange(socketPath, route, request, idempotencyKey, signal)) as Reply<Op>;
+        return (await exchange(socketPath, route, request, key, signal)) as Reply<Op>;
       } catch (error) {
         const how = error instanceof Unreachable ? error.how : undefined;
         const hopeless = how === "silent" || (how === "unsent" && attempt === 1);
@@ -54,14 +44,9 @@ export function openClient(socketPath: string, idempotencyKey: string): Client {
   return { call };
 }
 
-/** The daemon is not there now, and may come back. */
-export function isAway(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof ControlError && error.code === "unavailable");
-}
-
-async function exchange(socketPath: string, route: Route, fields: object, key: string, signal?: AbortSignal): Promise<unknown> {
+async function exchange(socketPath: string, route: Route, fields: object, key: () => string, signal?: AbortSignal): Promise<unknown> {
   const { path, body } = writeRequest(route, fields);
-  const headers = route.access === "act" ? { "idempotency-key": key } : {};
+  const headers = route.access === "act" ? { "idempotency-key": key() } : {};
   return send(socketPath, { method: route.method, path, headers, body, timeoutMs: route.timeoutMs + 5000, signal });
 }
 
@@ -78,7 +63,9 @@ interface Sent {
 export async function send(socketPath: string, { method, path, headers, body, timeoutMs, signal }: Sent): Promise<unknown> {
   const response = Promise.withResolvers<IncomingMessage>();
   const all = { host: "rotated", "content-type": "application/json", ...headers };
-  const outgoing = http.request({ socketPath, path, method, headers: all, agent: false, timeout: timeoutMs, ...(signal && { signal }) });
+  // Without an agent, which keeps connections for later and looks at the names of hosts.
+  const createConnection = () => connect({ path: socketPath, timeout: timeoutMs });
+  const outgoing = openRequest({ createConnection, path, method, headers: all, timeout: timeoutMs, ...(signal && { signal }) });
   outgoing.once("response", response.resolve);
   outgoing.on("error", response.reject);
   outgoing.once("timeout", () => outgoing.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })));

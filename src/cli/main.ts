@@ -2,10 +2,11 @@ import { Command, CommanderError } from "commander";
 import { ControlError } from "../api-errors.ts";
 import { ownVersion } from "../version.ts";
 import { type Cli, UsageError } from "./cli.ts";
-import { openClient, Unreachable } from "./client.ts";
+import type { Client } from "./client.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { type Io, processIo } from "./io.ts";
 import { printable } from "./output.ts";
+import { Unreachable } from "./unreachable.ts";
 
 const DEFAULT_SOCKET = "/run/rotated/control.sock";
 
@@ -17,11 +18,13 @@ export async function main(argv: readonly string[], given: Io = processIo()): Pr
   const io: Io = { ...given, out: (text) => given.out(printable(text)), err: (text) => given.err(printable(text)) };
   const program = new Command("rotatectl");
   const socket = () => program.opts<{ socket?: string }>().socket;
-  const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey ?? crypto.randomUUID();
-  let client: ReturnType<typeof openClient> | undefined;
-  const call: Cli["client"]["call"] = (...request) => {
-    client ??= openClient(socket() ?? (io.env["ROTATED_SOCKET"] || DEFAULT_SOCKET), key());
-    return client.call(...request);
+  const key = () => program.opts<{ idempotencyKey?: string }>().idempotencyKey;
+  let client: Promise<Client> | undefined;
+  // Loaded when something is asked: help needs no HTTP.
+  const open = async () => (await import("./client.ts")).openClient(socket() ?? (io.env["ROTATED_SOCKET"] || DEFAULT_SOCKET), key());
+  const call: Client["call"] = (...request) => {
+    client ??= open();
+    return client.then((opened) => opened.call(...request));
   };
   const cli: Cli = { io, client: { call }, socket, exitCode: 0 };
   try {

@@ -38,15 +38,18 @@ export function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Columns without borders; the library is loaded when there is something to show. */
-export async function table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<string> {
-  const { default: Table } = await import("cli-table3");
-  const none = ["top", "bottom", "left", "right"].flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`]);
-  const chars = Object.fromEntries([...none, "mid", "mid-mid", "middle"].map((name) => [name, ""]));
-  const style = { head: [], border: [], "padding-left": 0, "padding-right": 2 };
-  const output = new Table({ head: [...head], chars, style });
-  output.push(...rows.map((row) => [...row]));
-  return output.toString().replace(/ +$/gm, "");
+/** Columns without borders. All but the last hold names, times and counts, whose characters are one column wide each. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 /** Where an open rotation stands, in one clause. */

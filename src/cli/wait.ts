@@ -2,10 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MAX_WATCH_MS, type WatchReply } from "../api.ts";
 import type { RotationView } from "../api-views.ts";
 import type { Cli } from "./cli.ts";
-import { isAway } from "./client.ts";
 import { type Display, openDisplay } from "./display.ts";
 import { INTERRUPTED } from "./io.ts";
 import { span } from "./output.ts";
+import { isAway } from "./unreachable.ts";
 
 /** Connections that wait for news at the same time: the daemon has 256 for everybody. */
 const MOST_WATCHES = 64;

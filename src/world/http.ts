@@ -1,4 +1,4 @@
-import { type Dispatcher, request as send } from "undici";
+import type { Dispatcher } from "undici";
 import { type AdapterCode, AdapterError } from "../contract/errors.ts";
 import type { Exchange, ExchangeReply, ExchangeRequest, Http, HttpRequest } from "../contract/http.ts";
 import { Secret } from "../contract/secret.ts";
@@ -67,8 +67,9 @@ export function makeExchange({ route, allowHttp, log }: Options): Exchange {
 
 async function exchangeOnce(url: URL, request: ExchangeRequest, dispatcher: Dispatcher): Promise<ExchangeReply> {
   const { method, headers, body, signal } = request;
-  const options = { dispatcher, method: method as Dispatcher.HttpMethod, headers, body: body ?? null, signal };
-  const response = await send(url, options);
+  const { origin, pathname, search } = url;
+  const address = { origin, path: `${pathname}${search}`, method: method as Dispatcher.HttpMethod };
+  const response = await dispatcher.request({ ...address, headers, body: body ?? null, signal });
   return { status: response.statusCode, headers: single(response.headers), body: await readLimited(response.body, request.action) };
 }
 

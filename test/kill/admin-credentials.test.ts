@@ -31,7 +31,7 @@ async function rotateThrough(host: Host, name: string, point: keyof typeof POINT
   const { daemon } = host;
   if (daemon === undefined) throw new Error("no daemon");
   const gone = once(daemon, "exit", { signal: AbortSignal.timeout(30_000) });
-  const { rotations } = await openClient(host.socket, crypto.randomUUID()).call("rotate", { name, now: true });
+  const { rotations } = await openClient(host.socket).call("rotate", { name, now: true });
   const [, signal] = await gone;
   expect(signal, "it was killed at the point").toBe("SIGKILL");
   await host.start();

@@ -9,7 +9,7 @@ const OWN_STORE = { ownStore: true, timing: SHORT_CALLS } as const;
 type Host = Parameters<Parameters<typeof withHost>[1]>[0];
 
 const atRest = (host: Host) => host.gateway.store.get(ENTRY)?.value;
-const cancel = (host: Host) => openClient(host.host.socket, crypto.randomUUID()).call("cancel", { name: "main" });
+const cancel = (host: Host) => openClient(host.host.socket).call("cancel", { name: "main" });
 
 describe.concurrent("a key in OpenClaw's own store, as the mirror of a file", () => {
   test("is written after the file, is in use from then on, and no request fails", { timeout: 120_000 }, () =>

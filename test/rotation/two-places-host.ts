@@ -86,7 +86,7 @@ export class TwoPlacesHost {
   }
 
   async rotate(name = "main"): Promise<number> {
-    const { rotations } = await openClient(this.host.socket, crypto.randomUUID()).call("rotate", { name, now: true });
+    const { rotations } = await openClient(this.host.socket).call("rotate", { name, now: true });
     const [first] = rotations;
     if (first === undefined) throw new Error("no rotation was started");
     return first.rotation.id;

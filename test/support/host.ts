@@ -40,7 +40,7 @@ export class Host {
   readonly directory = mkdtempSync(join(tmpdir(), "rotated-host-"));
   readonly configPath = join(this.directory, "rotated.yaml");
   readonly socket = join(this.directory, "control.sock");
-  readonly client: Client = openClient(this.socket, crypto.randomUUID());
+  readonly client: Client = openClient(this.socket);
   /** What the daemons of this host wrote to stderr, all of them. */
   log = "";
   daemon: ChildProcess | undefined;
@@ -144,7 +144,7 @@ export class Host {
 
   /** Starts a rotation and gives its first view. */
   async rotate(name: string): Promise<RotationView> {
-    const { rotations } = await openClient(this.socket, crypto.randomUUID()).call("rotate", { name, now: true });
+    const { rotations } = await openClient(this.socket).call("rotate", { name, now: true });
     const [first] = rotations;
     if (first === undefined) throw new Error("no rotation was started");
     return first.rotation;

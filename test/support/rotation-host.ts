@@ -138,7 +138,7 @@ export class RotationHost {
 
   /** Starts a rotation, with an overlap of an hour or without one. */
   async rotate({ overlap = false }: { overlap?: boolean } = {}): Promise<RotationView> {
-    const { rotations } = await openClient(this.host.socket, crypto.randomUUID()).call("rotate", { name: "main", now: !overlap });
+    const { rotations } = await openClient(this.host.socket).call("rotate", { name: "main", now: !overlap });
     const [first] = rotations;
     if (first === undefined) throw new Error("no rotation was started");
     return first.rotation;

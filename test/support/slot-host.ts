@@ -95,7 +95,7 @@ export class SlotHost {
 
   /** A person with a request of their own. */
   get person(): Client {
-    return openClient(this.host.socket, crypto.randomUUID());
+    return openClient(this.host.socket);
   }
 
   startLoad({ pauseMs = 20 } = {}): Load {

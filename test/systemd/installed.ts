@@ -13,7 +13,7 @@ export const SOURCES = "/srv/rotated";
 
 /** This package as a tarball in a directory of its own. Needs a build. */
 export async function packPackage(): Promise<{ directory: string; remove(): Promise<void> }> {
-  if (!existsSync(join(ROOT, "dist/rotated.js"))) throw new Error("nothing is built: npm run build");
+  if (!existsSync(join(ROOT, "dist/rotated.cjs"))) throw new Error("nothing is built: npm run build");
   const directory = await mkdtemp(join(tmpdir(), "rotated-packed-"));
   await run("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", directory], { cwd: ROOT });
   return { directory, remove: () => rm(directory, { recursive: true, force: true }) };

@@ -94,7 +94,7 @@ export async function dropIn(box: Box, name: string, content: string): Promise<v
 
 /** A client from outside the box, as root. */
 export function clientOf(box: Box, { socket }: Place): Client {
-  return openClient(box.path(socket), crypto.randomUUID());
+  return openClient(box.path(socket));
 }
 
 /** Starts a rotation of `main`. */

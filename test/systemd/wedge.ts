@@ -4,18 +4,18 @@
  */
 import { existsSync, unlinkSync } from "node:fs";
 import { registerHooks } from "node:module";
+import { fileURLToPath } from "node:url";
 import type { Consumer } from "../../src/contract/consumer.ts";
 
-const COMMAND = "/dist/command.js";
+const COMMAND = "/dist/command.cjs";
 const marker = process.env["WEDGE"] ?? "";
 
 registerHooks({
   load(url, context, next) {
     if (!url.endsWith(COMMAND)) return next(url, context);
-    const source = `import { wedged } from "${import.meta.url}";
-      import { command as real } from "${url}?real";
-      export const command = wedged(real);`;
-    return { format: "module", shortCircuit: true, source };
+    const { source, ...rest } = next(url, context);
+    const wedge = `module.exports = { command: require("${fileURLToPath(import.meta.url)}").wedged(module.exports.command) };`;
+    return { ...rest, source: `${source}\n${wedge}\n` };
   },
 });
 

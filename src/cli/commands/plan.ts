@@ -18,7 +18,7 @@ export function define(command: Command, cli: Cli): void {
     });
 }
 
-async function words(reply: PlanReply): Promise<string> {
+function words(reply: PlanReply): string {
   const rows = reply.effects.map(({ step, checklist, target, effect, irreversible }) => [
     checklist ?? "–",
     step,
@@ -33,7 +33,7 @@ async function words(reply: PlanReply): Promise<string> {
     `${reply.credential}: ${reply.plan}`,
     ...reply.notes.map((note) => `  ${note}`),
     "",
-    await table(["CHECKLIST", "STEP", "WHERE", "EFFECT"], rows),
+    table(["CHECKLIST", "STEP", "WHERE", "EFFECT"], rows),
     "",
     ...(feel.length === 0 ? ["consumers feel nothing"] : ["consumers feel:", ...feel]),
     ...(stops.length === 0 ? [] : ["", "now it would be stopped by:", ...stops]),

@@ -23,7 +23,7 @@ export function define(command: Command, cli: Cli): void {
 async function words(providers: readonly ProviderAbilities[]): Promise<string> {
   const { cells, PROVIDER_COLUMNS } = await import("../../abilities/columns.ts");
   const head = ["TYPE", ...Object.values(PROVIDER_COLUMNS).map((name) => name.toUpperCase())];
-  const overview = await table(
+  const overview = table(
     head,
     providers.map((can) => [can.type, ...cells(PROVIDER_COLUMNS, can)]),
   );

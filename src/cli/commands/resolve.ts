@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { RESOLVE, type ResolveReply } from "../../resolve/protocol.ts";
 import { type Cli, examples, UsageError } from "../cli.ts";
-import { send, Unreachable } from "../client.ts";
+import { send } from "../client.ts";
+import { Unreachable } from "../unreachable.ts";
 
 const DEFAULT_SOCKET = "/run/rotated/resolve.sock";
 const NOTE = `OpenClaw calls it: an exec provider's request on stdin, the values on stdout. What could not be given is told on stderr.

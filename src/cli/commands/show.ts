@@ -17,7 +17,7 @@ export function define(command: Command, cli: Cli): void {
     });
 }
 
-async function words(reply: CredentialReply, now: number): Promise<string> {
+function words(reply: CredentialReply, now: number): string {
   const window = reply.window === null ? "any time" : `${reply.window.from} to ${reply.window.to} ${reply.window.zone}`;
   const facts = [
     ["provider", reply.provider],
@@ -37,6 +37,6 @@ async function words(reply: CredentialReply, now: number): Promise<string> {
     key.expiresAt === null ? "–" : relative(key.expiresAt, now),
     key.label,
   ]);
-  const list = keys.length === 0 ? "no keys" : await table(["KEY", "STAGE", "AGE", "EXPIRES", "LABEL"], keys);
+  const list = keys.length === 0 ? "no keys" : table(["KEY", "STAGE", "AGE", "EXPIRES", "LABEL"], keys);
   return [reply.name, ...lines, "", list].join("\n");
 }

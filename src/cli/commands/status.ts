@@ -14,7 +14,7 @@ export function define(command: Command, cli: Cli): void {
     });
 }
 
-async function words(reply: StatusReply, now: number): Promise<string> {
+function words(reply: StatusReply, now: number): string {
   const daemon = `rotated ${reply.version}, up ${span(now - reply.since)}, ${reply.config.path}`;
   if (reply.credentials.length === 0) return `${daemon}\nno credentials`;
   const rows = reply.credentials.map((credential) => [
@@ -25,5 +25,5 @@ async function words(reply: StatusReply, now: number): Promise<string> {
     credential.nextAt === null ? "–" : relative(credential.nextAt, now),
     activity(credential, now),
   ]);
-  return `${daemon}\n\n${await table(["CREDENTIAL", "PROVIDER", "KEY", "AGE", "NEXT", "ROTATION"], rows)}`;
+  return `${daemon}\n\n${table(["CREDENTIAL", "PROVIDER", "KEY", "AGE", "NEXT", "ROTATION"], rows)}`;
 }

@@ -24,7 +24,7 @@ export function define(command: Command, cli: Cli): void {
 async function words(stores: readonly StoreAbilities[]): Promise<string> {
   const { cells, STORE_COLUMNS } = await import("../../abilities/columns.ts");
   const head = ["TYPE", ...Object.values(STORE_COLUMNS).map((name) => name.toUpperCase())];
-  const overview = await table(
+  const overview = table(
     head,
     stores.map((can) => [can.type, ...cells(STORE_COLUMNS, can)]),
   );
