@@ -2,7 +2,7 @@
  * Measures what the design promises of speed and memory, each figure beside a peer in the same run. It fails only when
  * something cannot run, never because of a figure.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -33,6 +33,7 @@ const { values: options } = parseArgs({
 });
 const { quick } = options;
 
+mkdirSync(options.directory, { recursive: true });
 const directory = mkdtempSync(join(options.directory, "rotated-bench-"));
 const parts: Readonly<Record<string, () => Promise<readonly Measured[]>>> = {
   engine: () => measureEngine({ directory, rounds: quick ? 5 : 20, rotations: quick ? 50 : 100 }),

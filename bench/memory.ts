@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { PLUG_STORES, type PlugStoreName } from "../test/kill/plug-stores.ts";
 import type { RotationHost } from "../test/support/rotation-host.ts";
-import { hostWith } from "./hosts.ts";
+import { hostWith, unitEnvironment } from "./hosts.ts";
 import { emptyNode, pidOf, residentMb } from "./process.ts";
 import type { Measured } from "./report.ts";
 import { figure } from "./stats.ts";
@@ -42,7 +41,7 @@ async function measureStore(store: PlugStoreName): Promise<{ readonly value: num
   const kept = store === "file" ? undefined : await keepIn(store, made);
   try {
     const { host } = made;
-    await host.start({ env: { LOG_LEVEL: "info", ...unitEnvironment(), ...kept?.env } });
+    await host.start({ env: { LOG_LEVEL: "info", ...unitEnvironment(host), ...kept?.env } });
     const fresh = residentMb(pidOf(host.daemon));
     await host.client.call("pair", { consumer: "gateway" });
     await host.client.call("adopt", { name: "main" });
@@ -73,12 +72,4 @@ async function keepIn(name: PlugStoreName, { host, vendor }: RotationHost) {
   });
   host.configure({ ...config, stores: { ...config.stores, kept: kept.settings }, credentials: Object.fromEntries(moved) });
   return kept;
-}
-
-/** The environment that the shipped unit gives the daemon: two settings of it are about memory. What tests set for a quick start is not in it. */
-function unitEnvironment(): Readonly<Record<string, string>> {
-  const unit = readFileSync(new URL("../systemd/rotated.service", import.meta.url), "utf8");
-  const settings = /^Environment=(.*)$/m.exec(unit)?.[1]?.split(" ") ?? [];
-  const given = settings.map((setting) => [setting.slice(0, setting.indexOf("=")), setting.slice(setting.indexOf("=") + 1)]);
-  return { NODE_DISABLE_COMPILE_CACHE: "1", ...Object.fromEntries(given) };
 }

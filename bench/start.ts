@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RotationHost } from "../test/support/rotation-host.ts";
-import { hostWith, timedStart } from "./hosts.ts";
+import { hostWith, timedStart, unitEnvironment } from "./hosts.ts";
 import { BIN, timeOf } from "./process.ts";
 import type { Measured } from "./report.ts";
 import { median } from "./stats.ts";
@@ -69,7 +69,7 @@ async function killedAndResumed({ host, vendor }: RotationHost): Promise<number>
   const asked = Promise.withResolvers<number>();
   vendor.onRequest = () => asked.resolve(performance.now());
   const from = performance.now();
-  host.launch({ env: { LOG_LEVEL: "info" } });
+  host.launch({ env: { LOG_LEVEL: "info", ...unitEnvironment(host) } });
   const at = await asked.promise;
   vendor.onRequest = undefined;
   await host.ready();

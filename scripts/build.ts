@@ -1,4 +1,5 @@
-import { rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
 
@@ -32,3 +33,6 @@ await build({
     comments: { legal: true, annotation: false, jsdoc: false },
   },
 });
+
+// What the launcher answers without a start of Node.
+writeFileSync(path("dist/rotatectl-help.txt"), execFileSync(process.execPath, [path("bin/rotatectl"), "--help"]));

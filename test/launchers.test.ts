@@ -126,6 +126,17 @@ describe.each(["rotated", "rotatectl"])("%s", (program) => {
   );
 });
 
+test("rotatectl --help needs no Node, and prints what Node would", async () => {
+  const tools = await mkdtemp(join(directory, "no-node-"));
+  for (const tool of ["sh", "readlink", "cat"]) await symlink(`/usr/bin/${tool}`, join(tools, tool));
+  const folder = await mkdtemp(join(directory, "help-"));
+  await cp(join(root, "bin"), join(folder, "bin"), { recursive: true });
+  await cp(join(root, "dist/rotatectl-help.txt"), join(folder, "dist/rotatectl-help.txt"));
+  const byNode = await run(process.execPath, [join(root, "bin/rotatectl"), "--help"]);
+  expect(byNode).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("all credentials at a glance") });
+  expect(await run(join(folder, "bin/rotatectl"), ["--help"], tools)).toMatchObject({ code: 0, stderr: "", stdout: byNode.stdout });
+});
+
 test("both run after npm install -g of the packed package", { timeout: 120_000 }, async () => {
   const folder = join(directory, "to pack");
   await makePackage(folder);

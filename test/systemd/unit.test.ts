@@ -69,15 +69,38 @@ describeInBox("rotated.service", () => {
   });
 
   test("its files are its own, its runtime directory lets the group of the socket pass", async () => {
-    const modes = await box.must("stat", "-c", "%a %U:%G %n", "/var/lib/rotated", "/run/rotated", place.socket, "/etc/rotated/credentials");
+    const modes = await box.must(
+      "stat",
+      "-c",
+      "%a %U:%G %n",
+      "/var/lib/rotated",
+      "/var/cache/rotated",
+      "/run/rotated",
+      place.socket,
+      "/etc/rotated/credentials",
+    );
     expect(modes.split("\n")).toEqual([
       "700 rotated:rotated /var/lib/rotated",
+      "700 rotated:rotated /var/cache/rotated",
       "755 rotated:rotated /run/rotated",
       `660 rotated:rotated ${place.socket}`,
       "700 root:root /etc/rotated/credentials",
     ]);
     const state = await box.must("sh", "-c", "stat -c '%a %n' /var/lib/rotated/*");
     for (const line of state.split("\n")) expect(line).toMatch(/^600 /);
+  });
+
+  test("keeps what Node has compiled, also for the start after a crash, and nobody else can write there", async () => {
+    await box.must("systemctl", "stop", "rotated");
+    await box.must("systemctl", "clean", "--what=cache", "rotated");
+    await box.must("systemctl", "start", "rotated");
+    const kept = () => box.must("find", "/var/cache/rotated", "-type", "f");
+    await eventually("something is kept", async () => (await kept()) !== "");
+    await box.must("systemctl", "kill", "-s", "KILL", "rotated");
+    expect(await kept()).not.toBe("");
+    expect(await box.must("find", "/var/cache/rotated", "-not", "-user", "rotated", "-o", "-perm", "/go=w")).toBe("");
+    await eventually("it is there again", async () => (await box.show("rotated", "ActiveState")) === "active");
+    await clientOf(box, place).call("status", {});
   });
 
   test("tells members of its group from others", async () => {
@@ -165,7 +188,15 @@ describeInBox("rotated.service", () => {
     };
     expect(places["environ"]).toContain("CREDENTIALS_DIRECTORY=");
     for (const [name, content] of Object.entries(places)) expect(content, name).not.toContain("canary");
-    const state = await box.run("grep", "-rlaF", "canary", "/var/lib/rotated", "/run/rotated", "/etc/rotated/rotated.yaml");
+    const state = await box.run(
+      "grep",
+      "-rlaF",
+      "canary",
+      "/var/lib/rotated",
+      "/var/cache/rotated",
+      "/run/rotated",
+      "/etc/rotated/rotated.yaml",
+    );
     expect(state).toMatchObject({ code: 1, stdout: "" });
     expect(now, "the search would find a secret").toContain("canary");
     expect(await box.read(`/proc/${pid}/limits`)).toMatch(/Max core file size\s+0\s+0/);
