@@ -1,7 +1,8 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { syncBuiltinESMExports } from "node:module";
+import { createServer, type IpcNetConnectOpts, type Socket } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
@@ -37,21 +38,33 @@ test("warnings about the configuration go to stderr, also beside --json", async 
 
 test("an empty ROTATED_SOCKET is none, and an empty --socket a mistake: Node would call port 80 of this host", async () => {
   await using bench = await openBench();
-  const calls: unknown[] = [];
-  const http = process.getBuiltinModule("node:http");
-  const request = vi.spyOn(http, "request").mockImplementation((options) => {
-    calls.push(options);
+  using connected = watchConnect(() => {
     throw new Error("no call is made here");
   });
-  try {
-    expect(await bench.run(["status", "--socket", ""])).toMatchObject({ code: 2, stderr: expect.stringContaining("--socket is empty") });
-    expect(calls).toEqual([]);
-    await bench.run(["status"], undefined, undefined, { ROTATED_SOCKET: "" });
-    expect(calls).toMatchObject([{ socketPath: "/run/rotated/control.sock" }]);
-  } finally {
-    request.mockRestore();
-  }
+  expect(await bench.run(["status", "--socket", ""])).toMatchObject({ code: 2, stderr: expect.stringContaining("--socket is empty") });
+  expect(connected.calls).toEqual([]);
+  await bench.run(["status"], undefined, undefined, { ROTATED_SOCKET: "" });
+  expect(connected.calls).toMatchObject([{ path: "/run/rotated/control.sock" }]);
 });
+
+/** Puts another way to connect in the place of Node's, and notes what it is asked for. */
+function watchConnect(instead: (options: IpcNetConnectOpts, connect: (options: IpcNetConnectOpts) => Socket) => Socket) {
+  const net = process.getBuiltinModule("node:net");
+  const { connect } = net;
+  const calls: IpcNetConnectOpts[] = [];
+  const spy = vi.spyOn(net, "connect").mockImplementation(((options: IpcNetConnectOpts) => {
+    calls.push(options);
+    return instead(options, connect);
+  }) as typeof connect);
+  syncBuiltinESMExports();
+  return {
+    calls,
+    [Symbol.dispose]() {
+      spy.mockRestore();
+      syncBuiltinESMExports();
+    },
+  };
+}
 
 /** Something else that listens where the daemon is looked for. */
 async function other(bench: Bench, answer: string): Promise<AsyncDisposable> {
@@ -94,17 +107,11 @@ test.each([
 test("a daemon that takes a request and never answers is waited for once, not six times", async () => {
   await using bench = await openBench();
   bench.control.status = () => new Promise(() => {});
-  const http = process.getBuiltinModule("node:http");
-  const { request } = http;
   // The time that a route has is some seconds at least.
-  const asked = vi.spyOn(http, "request").mockImplementation(((options: object) => request({ ...options, timeout: 50 })) as typeof request);
-  try {
-    const ran = await bench.run(["status"]);
-    expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/ does not answer\nrotatectl: hint: look at its log: /) });
-    expect(asked).toHaveBeenCalledTimes(1);
-  } finally {
-    asked.mockRestore();
-  }
+  using connected = watchConnect((options, connect) => connect({ ...options, timeout: 50 }));
+  const ran = await bench.run(["status"]);
+  expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/ does not answer\nrotatectl: hint: look at its log: /) });
+  expect(connected.calls).toHaveLength(1);
 });
 
 test("an act whose connection breaks is not repeated when a repeat could do harm", async () => {
