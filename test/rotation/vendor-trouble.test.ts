@@ -34,10 +34,11 @@ async function expectReplaced(host: PlugHost): Promise<void> {
   expect(host.refusals, "I1: nobody was refused").toEqual([]);
 }
 
-async function told(host: PlugHost, id: number): Promise<RotationView> {
+/** Waits for a rotation to tell of this trouble; a slow machine may tell of others before. */
+async function told(host: PlugHost, id: number, code: string): Promise<RotationView> {
   for (const limit = Date.now() + 30_000; ; await sleep(20)) {
     const { rotation } = await host.host.client.call("watch", { id, after: 0, waitMs: 0 });
-    if (rotation.lastError !== null || rotation.outcome !== null) return rotation;
+    if (rotation.lastError?.code === code || rotation.outcome !== null) return rotation;
     if (Date.now() > limit) throw new Error(`${JSON.stringify(rotation)}\n${host.host.tail()}`);
   }
 }
@@ -57,8 +58,8 @@ describe.concurrent("a vendor in trouble", () => {
       const before = await vendor.liveKeys();
       fake.vendor.rules.usedComeFirst = true;
       const { id } = await host.host.rotate("main");
-      const waiting = await told(host, id);
-      expect(waiting).toMatchObject({ outcome: null, lastError: { code: "inconclusive" } });
+      const waiting = await told(host, id, "inconclusive");
+      expect(waiting.outcome).toBeNull();
       expect(waiting.dueAt, "waiting may cure it").not.toBeNull();
       fake.vendor.rules.usedComeFirst = false;
       await expectReplaced(host);
