@@ -1,6 +1,7 @@
-import koffi from "koffi";
+import { createRequire } from "node:module";
+import type Koffi from "koffi";
 
-/** The few calls of the C library that Node does not offer. Loaded when first used; Linux only. */
+/** The few calls of the C library that Node does not offer. Linux only. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   sendto(fd: number, data: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number): number;
@@ -9,9 +10,12 @@ export interface Libc {
 }
 
 let loaded: Libc | undefined;
+let koffi: typeof Koffi | undefined;
 
+/** Loaded when first used, which is not before the first step of a rotation that goes on after a crash. */
 export function libc(): Libc {
   if (loaded === undefined) {
+    koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
     const library = koffi.load(null);
     loaded = {
       socket: library.func("int socket(int, int, int)"),
@@ -24,5 +28,5 @@ export function libc(): Libc {
 
 /** The error of the last call as a number, `ERANGE` for one. */
 export function errno(): number {
-  return koffi.errno();
+  return koffi?.errno() ?? 0;
 }

@@ -1,6 +1,9 @@
 import ms from "ms";
 import { z } from "zod";
 
+// No code is made at run time: it would be made anew at every start, for settings that are read once.
+z.config({ jitless: true });
+
 /** Where a secret is found; never the secret itself. */
 export type SecretRef = { readonly credential: string } | { readonly file: string } | { readonly store: string } | { readonly env: string };
 
