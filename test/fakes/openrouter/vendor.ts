@@ -95,7 +95,8 @@ export function makeVendor() {
     const newestFirst = shown.toReversed();
     if (!rules.usedComeFirst || shown.length === 0) return newestFirst;
     listings += 1;
-    const [used] = newestFirst.splice(-1 - (listings % newestFirst.length), 1);
+    // Of the oldest third: it would stand on a later page.
+    const [used] = newestFirst.splice(-1 - (listings % Math.ceil(newestFirst.length / 3)), 1);
     return used === undefined ? newestFirst : [used, ...newestFirst];
   }
 
