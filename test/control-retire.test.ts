@@ -29,6 +29,7 @@ describe("retire", () => {
     expect(await eventsOf(host, "retired")).toMatchObject([{ detail: { actor: ACTOR, keyId: key.id } }]);
     expect((await host.host.client.call("status", {})).credentials, "out of sight").toEqual([]);
     expect(await ctl("rotate", "main")).toEqual(refused("main was retired", "bring it back with: rotatectl adopt main"));
+    expect(await ctl("rotate", "--all", "--now"), "not what all means").toMatchObject({ code: 0, stderr: "" });
 
     expect(await ctl("adopt", "main")).toMatchObject({ code: 0, stdout: `main: ${key.id} is under management again\n` });
     expect((await host.host.show("main")).nextAt).not.toBeNull();

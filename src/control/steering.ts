@@ -106,6 +106,8 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       const rotations: StartedRotation[] = [];
       const refused: { credential: string; error: ErrorBody }[] = [];
       for (const credential of Object.values(parts.config().credentials)) {
+        // Out of management, and only its entry is left: nothing that somebody who says "all" can have meant.
+        if (ledger.credentials.get(credential.name)?.retiredAt != null) continue;
         try {
           rotations.push(await start(credential, ask, { now, reason, key: key === null ? null : `${key}/${credential.name}` }));
         } catch (error) {
