@@ -112,7 +112,7 @@ export interface StatusReply {
 
 export interface CredentialStatus {
   readonly name: string;
-  /** `false` for one that left the configuration with a rotation open, with keys that are not dead yet, or with an open create call. */
+  /** `false` for one that left the configuration and was not retired, or has a rotation, a debt or a create call open. */
   readonly configured: boolean;
   readonly provider: string;
   readonly store: string;

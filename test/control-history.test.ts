@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { expectPromisesHold } from "./kill/invariants.ts";
-import { ACTOR, eventsOf, refused, writeStore } from "./support/control.ts";
+import { ACTOR, eventsOf, putInForce, refused, writeStore } from "./support/control.ts";
 import { rotatectl } from "./support/rotatectl.ts";
 import { RotationHost } from "./support/rotation-host.ts";
 
@@ -69,6 +69,16 @@ describe("reading", () => {
     expect((await ctl("status")).stdout, "it has a debt").toContain("not in the configuration, abandoned");
     const how = "put main back into the configuration and reload, then a rotation makes them dead: rotatectl rotate main";
     expect(await ctl("retire", "main")).toEqual(refused(`main has keys that are not dead yet: ${host.vendor.key.id}`, how));
+  });
+
+  test("a credential that left the configuration is shown until somebody retires it: nobody rotates its key", async () => {
+    host = await RotationHost.start();
+    await putInForce(host, { ...host.config(host.gateway.url), credentials: {} });
+    expect((await ctl("status")).stdout).toMatch(
+      new RegExp(`main +openai +${host.vendor.key.id} .*not in the configuration, never rotated`),
+    );
+    expect(await ctl("retire", "main")).toMatchObject({ code: 0 });
+    expect((await ctl("status")).stdout).toContain("no credentials");
   });
 
   test("check tells what would stop a rotation, each with its cure", async () => {

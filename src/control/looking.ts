@@ -14,11 +14,14 @@ const WATCH_EVERY_MS = 100;
 export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "history" | "watch"> {
   const { ledger, scheduler, clock } = parts;
 
-  /** What is left of credentials that are no longer in the configuration. */
+  /** What is left of credentials that are no longer in the configuration. Nobody rotates the key of one that nobody has retired. */
   function leftBehind(): string[] {
     const { credentials } = parts.config();
-    const names = [...ledger.rotations.allOpen().map(({ credential }) => credential), ...ledger.keys.indebted()];
-    return [...new Set(names)].filter((name) => !Object.hasOwn(credentials, name));
+    const owing = [...ledger.rotations.allOpen().map(({ credential }) => credential), ...ledger.keys.indebted()];
+    const forgotten = ledger.credentials
+      .all()
+      .filter(({ name, retiredAt }) => retiredAt === null && !Object.hasOwn(credentials, name) && ledger.keys.live(name).length > 0);
+    return [...new Set([...owing, ...forgotten.map(({ name }) => name)])].filter((name) => !Object.hasOwn(credentials, name));
   }
 
   function statusOf(name: string, credential: CredentialConfig | undefined): CredentialStatus {
