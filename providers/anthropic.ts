@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { AdapterError, hasCode } from "../src/contract/errors.ts";
+import { fits } from "../src/contract/hint.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
 import { defineProvider, type Provider } from "../src/contract/provider.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminRefusal, archiveRefusal, verifyRefusal } from "./anthropic/refusals.ts";
-import { fits, isElsewhere, isLive, type KeyRow, keyPage, keyRow, toKey, workspaceRow } from "./anthropic/replies.ts";
+import { isElsewhere, isLive, type KeyRow, keyPage, keyRow, toKey, workspaceRow } from "./anthropic/replies.ts";
 import { type Settings, settings } from "./anthropic/settings.ts";
 
 /** The version whose rows and errors are documented for the Admin API; a later one would have to be asked for. */
@@ -113,7 +114,7 @@ function connectAnthropic(settings: Settings, world: World): Provider & Required
 
     async identify(secret, signal) {
       const now = world.clock.now();
-      const matches = (await rows(signal)).filter((row) => fits(row.partial_key_hint, secret));
+      const matches = (await rows(signal)).filter((row) => fits(row.partial_key_hint ?? "", secret));
       const [only] = matches;
       return only !== undefined && matches.length === 1 ? toKey(only, now) : undefined;
     },

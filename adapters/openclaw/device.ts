@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, createSecretKey, sign } 
 import { join } from "node:path";
 import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
+import { errnoOf } from "../../src/contract/file-errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { Access } from "./access.ts";
 import type { Challenge } from "./frames.ts";
@@ -71,8 +72,7 @@ async function onDisk<T>({ name }: Access, action: string, work: () => Promise<T
   try {
     return await work();
   } catch (cause) {
-    const full = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
-    throw new AdapterError(full ? "full" : "denied", `${name}: ${action}`, { cause });
+    throw new AdapterError(errnoOf(cause) === "ENOSPC" ? "full" : "denied", `${name}: ${action}`, { cause });
   }
 }
 

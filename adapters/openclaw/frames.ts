@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
+import { parseJson } from "../../src/contract/json.ts";
 import type { Access } from "./access.ts";
 
 /** What the gateway sends first; the answer to it is signed. */
@@ -68,7 +69,7 @@ export async function openChannel({ name, settings, world }: Access, signal: Abo
   socket.onerror = () => broken("");
   socket.onclose = ({ code }) => broken(` (code ${code})`);
   socket.onmessage = ({ data }) => {
-    const read = frame.safeParse(parse(data));
+    const read = frame.safeParse(parseJson(String(data)));
     if (!read.success) return;
     if ("event" in read.data) greeting.resolve(read.data.payload);
     if (!("id" in read.data)) return;
@@ -118,13 +119,5 @@ export async function openChannel({ name, settings, world }: Access, signal: Abo
   } catch (error) {
     socket.close();
     throw error;
-  }
-}
-
-function parse(data: unknown): unknown {
-  try {
-    return JSON.parse(String(data));
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { VendorKey } from "../../src/contract/provider.ts";
-import type { Secret } from "../../src/contract/secret.ts";
 
 const time = z.iso.datetime({ offset: true }).transform((at) => new Date(at));
 
@@ -43,12 +42,4 @@ export function toKey(row: KeyRow, now: number): VendorKey {
     ...(typeof hint === "string" && { hint }),
     ...(expiresAt instanceof Date && { expiresAt }),
   };
-}
-
-/** Whether a hint, `sk-ant-api03-R2D...igAA`, can be this secret's: both ends fit, and something lies between. */
-export function fits(hint: string | null | undefined, secret: Secret): boolean {
-  const [, start, end] = /^([^.…*]+)(?:\.{3,}|…|\*+)([^.…*]+)$/.exec(hint ?? "") ?? [];
-  if (start === undefined || end === undefined) return false;
-  const value = secret.reveal();
-  return value.length > start.length + end.length && value.startsWith(start) && value.endsWith(end);
 }

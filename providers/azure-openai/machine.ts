@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
+import { parseJson } from "../../src/contract/json.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { World } from "../../src/contract/world.ts";
 import { signInRefusal } from "./refusals.ts";
@@ -32,15 +33,7 @@ export async function machineToken(
     const { code, detail } = signInRefusal(answer.status);
     throw new AdapterError(code, `${action}: ${detail}`, { cure: "does this virtual machine have the identity that signIn names?" });
   }
-  const parsed = reply.safeParse(parse(Buffer.from(answer.body).toString("utf8")));
+  const parsed = reply.safeParse(parseJson(Buffer.from(answer.body).toString("utf8")));
   if (!parsed.success) throw new AdapterError("malformed", `${action}: the answer has another shape than documented`);
   return { value: parsed.data.access_token, expiresAt: startedAt + parsed.data.expires_in * 1000 };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

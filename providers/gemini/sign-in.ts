@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AdapterError } from "../../src/contract/errors.ts";
+import { parseJson } from "../../src/contract/json.ts";
 import { Secret } from "../../src/contract/secret.ts";
 import type { SignIn } from "../../src/contract/signed-in.ts";
 import type { World } from "../../src/contract/world.ts";
@@ -82,13 +83,13 @@ async function postForToken(body: string, url: string, world: World, signal: Abo
     const { code, detail, cure } = signInRefusal(answer.status);
     throw new AdapterError(code, `${ACTION}: ${detail}`, cure === undefined ? {} : { cure });
   }
-  const parsed = tokenReply.safeParse(parse(Buffer.from(answer.body).toString("utf8")));
+  const parsed = tokenReply.safeParse(parseJson(Buffer.from(answer.body).toString("utf8")));
   if (!parsed.success) throw new AdapterError("malformed", `${ACTION}: the answer has another shape than documented`);
   return parsed.data;
 }
 
 function parseAccountKey(adminKey: Secret): z.output<typeof accountKey> {
-  const parsed = accountKey.safeParse(parse(adminKey.reveal()));
+  const parsed = accountKey.safeParse(parseJson(adminKey.reveal()));
   if (!parsed.success) throw unusable("it is not the JSON key of a service account");
   return parsed.data;
 }
@@ -96,12 +97,4 @@ function parseAccountKey(adminKey: Secret): z.output<typeof accountKey> {
 function unusable(why: string): AdapterError {
   const cure = "put the JSON file that Google made for a service account key where adminKey points, unchanged";
   return new AdapterError("misconfigured", `gemini: read adminKey: ${why}`, { cure });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AdapterError } from "../contract/errors.ts";
+import { parseJson } from "../contract/json.ts";
 import { Secret } from "../contract/secret.ts";
 
 /** The two halves of an IAM access key, and the token of one that is only lent. */
@@ -33,7 +34,7 @@ export function writeAccessKey(id: string, secret: string): Secret {
 
 /** The access key in a document; `undefined` when it is none. Each half is a secret of its own, so that neither can be printed. */
 export function readAccessKey(value: Secret): AccessKey | undefined {
-  const parsed = document.safeParse(parse(value.reveal())).data;
+  const parsed = document.safeParse(parseJson(value.reveal())).data;
   if (parsed === undefined) return undefined;
   const { AccessKeyId: id, SecretAccessKey: secret, SessionToken: token } = parsed;
   return { id, secret: new Secret(secret), ...(token !== undefined && { sessionToken: new Secret(token) }) };
@@ -46,12 +47,4 @@ export function mustBeAccessKey(value: Secret, who: string): AccessKey {
   throw new AdapterError("misconfigured", `${who}: read accessKey: it is not the document of an access key`, {
     cure: ACCESS_KEY_FORM.hint,
   });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

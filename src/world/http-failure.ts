@@ -1,4 +1,5 @@
 import { type AdapterCode, AdapterError } from "../contract/errors.ts";
+import { errnoOf } from "../contract/file-errors.ts";
 
 /** Errors of the system before a connection stands: nothing was sent. */
 const NO_CONNECTION = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EADDRNOTAVAIL", "UND_ERR_CONNECT_TIMEOUT"];
@@ -18,7 +19,7 @@ const NO_TRUST = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|
 export function requestFailure(error: unknown, action: string, how: { readonly signal: AbortSignal; readonly viaProxy: boolean }): unknown {
   if (how.signal.aborted) return abortReason(how.signal, action);
   if (error instanceof AdapterError) return error;
-  const code = codeOf(error);
+  const code = errnoOf(error) ?? "no code";
   const fail = (kind: AdapterCode, why: string, cure?: string) =>
     new AdapterError(kind, `${action}: ${why} (${code})`, { cause: error, ...(cure && { cure }) });
 
@@ -55,11 +56,6 @@ function isTunnelFailure(error: unknown, code: string): boolean {
   if (code === "UND_ERR_ABORTED") return String(error).includes("when HTTP Tunneling");
   if (code === "UND_ERR_INVALID_ARG") return String(error).includes("(407)");
   return NO_TUNNEL.includes(code);
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "no code";
 }
 
 function syscallOf(error: unknown): unknown {

@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici";
 import { type AdapterCode, AdapterError } from "../contract/errors.ts";
 import type { Exchange, ExchangeReply, ExchangeRequest, Http, HttpRequest } from "../contract/http.ts";
+import { parseJson } from "../contract/json.ts";
 import { Secret } from "../contract/secret.ts";
 import { staysHere } from "./hosts.ts";
 import { abortReason, requestFailure } from "./http-failure.ts";
@@ -36,7 +37,7 @@ export function makeHttp(exchange: Exchange): Http {
     const { action, method, body, signal } = request;
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
     const reply = await exchange({ action, url, method, headers: wireHeaders(request), ...text, signal });
-    return check({ ...reply, empty: reply.body.length === 0, body: parse(Buffer.from(reply.body).toString("utf8")) }, request);
+    return check({ ...reply, empty: reply.body.length === 0, body: parseJson(Buffer.from(reply.body).toString("utf8")) }, request);
   };
 }
 
@@ -136,14 +137,6 @@ async function readLimited(body: AsyncIterable<Uint8Array>, action: string): Pro
     parts.push(part);
   }
   return Buffer.concat(parts);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { createSecureContext, getCACertificates, type SecureContext } from "node
 import { Agent, type Dispatcher, Pool, ProxyAgent, WebSocket as UndiciWebSocket } from "undici";
 import type { NetworkConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
+import { errnoOf } from "../contract/file-errors.ts";
 import type { Exchange, Http } from "../contract/http.ts";
 import { Secret } from "../contract/secret.ts";
 import { isExempt, isLoopback, staysHere } from "./hosts.ts";
@@ -108,8 +109,7 @@ function readCaFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : "no code";
-    throw new AdapterError("misconfigured", `network.ca: cannot read ${path} (${code})`, {
+    throw new AdapterError("misconfigured", `network.ca: cannot read ${path} (${errnoOf(cause) ?? "no code"})`, {
       cause,
       cure: `make ${path} readable, or take it out`,
     });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AdapterError } from "../../../src/contract/errors.ts";
 import { fileError } from "../../../src/contract/file-errors.ts";
 import type { Finding } from "../../../src/contract/finding.ts";
+import { parseJson } from "../../../src/contract/json.ts";
 import { Secret } from "../../../src/contract/secret.ts";
 import type { World } from "../../../src/contract/world.ts";
 
@@ -108,12 +109,4 @@ export function lastWords(stderr: string): string {
 
 function isHmac(hmac: string, nonce: string, secret: Secret): boolean {
   return timingSafeEqual(Buffer.from(hmac, "hex"), createHmac("sha256", secret.reveal()).update(nonce).digest());
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
