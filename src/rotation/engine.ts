@@ -244,6 +244,9 @@ export function createEngine(parts: EngineParts) {
     clockJumped(byMs: number): void {
       clockJumpedAt = clock.now();
       log.warn({ byMs }, "the wall clock jumped: overlaps start anew");
+      for (const rotation of ledger.rotations.allOpen()) {
+        if (rotation.reloadedAt !== null) ledger.commit(rotation, { events: [{ code: "clockJumped", detail: { byMs } }] });
+      }
       if (byMs < 0) wakeAll(clockJumpedAt);
     },
 

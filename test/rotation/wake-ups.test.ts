@@ -152,6 +152,22 @@ describe("wake-ups", () => {
     expect(ledger.keys.openUntil("main", clock.now()), "a call without an answer is not open until the old time").toBeUndefined();
   });
 
+  test("the history of a rotation whose overlap is under way says that the wall clock jumped", async () => {
+    const { clock, ledger, time, scheduler, start } = openDaemon(["main", "other"]);
+    const [reloaded, fresh] = [start("main"), start("other")];
+    ledger.commit(reloaded, { rotation: { reloadedAt: clock.now() } });
+    scheduler.refresh();
+    for (const jumped of [HOUR, -HOUR]) {
+      time.jumped = jumped;
+      await vi.advanceTimersByTimeAsync(HOUR);
+    }
+    scheduler.stop();
+    const jumps = (id: number) =>
+      ledger.events.ofRotation(id, 0).flatMap(({ code, detail }) => (code === "clockJumped" ? detail["byMs"] : []));
+    expect(jumps(reloaded.id)).toEqual([expect.closeTo(HOUR, -3), expect.closeTo(-2 * HOUR, -3)]);
+    expect(jumps(fresh.id), "it has no overlap yet").toEqual([]);
+  });
+
   test("what was validated and probed before the wall clock went back is not ahead of what others do with a key now", async () => {
     const { clock, ledger, time, scheduler, start } = openDaemon(["main"]);
     const { id: _, ...row } = key(1);
