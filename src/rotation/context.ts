@@ -150,7 +150,7 @@ export type Answer = Writes &
         readonly aftermath?: true;
       }
     | { readonly go: "step"; readonly step: Step; readonly why: string }
-    | { readonly go: "plan"; readonly plan: PinnedPlan; readonly step: Step; readonly why: string }
+    | { readonly go: "plan"; readonly plan: PinnedPlan; readonly step: Step }
     /** Loud. With `at` it is tried again by itself; without, a person must say `retry` or `abandon`. */
     | { readonly go: "stuck"; readonly problem: Problem; readonly at?: number }
     | { readonly go: "end"; readonly outcome: "failed" | "done"; readonly problem?: Problem }

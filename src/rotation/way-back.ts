@@ -46,7 +46,6 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
     go: "plan",
     plan: target,
     step: first,
-    why: problem.text,
     rotation: {
       target: old.id,
       endsAs: endsAs(why),
@@ -76,7 +75,6 @@ function forward(context: StepContext, why: Why, problem: Problem): Answer {
       go: "plan",
       plan: next,
       step: "create",
-      why: problem.text,
       rotation: { target: null, cancelRequested: false, forwardOnly: true, reloadedAt: null, validatedAt: null, endsAs: "done" },
       keys: [{ id: target.id, set: { stage: "retiring" } }],
       events: [{ code: "planChanged", detail: { plan: next.name, step: "create", why: problem.code, text: problem.text } }],

@@ -145,13 +145,9 @@ function onward(context: StepContext, serving: Key, reconciled: Reconciled, gone
   };
   if (context.plan.name !== "initial") return { go: "next", ...writes };
   // A store that holds a key of ours is not empty: its consumers need the care of a routine rotation.
-  return {
-    go: "plan",
-    plan: pinPlan(ROUTINE[context.plan.supply], context.plan),
-    step: "create",
-    why: "the store holds a key of ours",
-    ...writes,
-  };
+  const plan = pinPlan(ROUTINE[context.plan.supply], context.plan);
+  const detail = { plan: plan.name, why: "notEmpty", text: "the store holds a key of ours" };
+  return { ...writes, go: "plan", plan, step: "create", events: [...writes.events, { code: "planChanged", detail }] };
 }
 
 interface Reconciled {

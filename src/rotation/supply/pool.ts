@@ -68,12 +68,10 @@ async function whyUnfit(context: StepContext, key: Key): Promise<string | undefi
 function makeInstead(context: StepContext): Answer {
   const { plan } = context;
   const name = plan.name === "initial" ? "initial" : "routine";
-  const why = "no key of the pool can serve";
   return {
     go: "plan",
     plan: pinPlan(name, { ...plan, supply: "create" }),
     step: "create",
-    why,
-    events: [{ code: "planChanged", detail: { plan: name, why: "poolEmpty", text: why } }],
+    events: [{ code: "planChanged", detail: { plan: name, why: "poolEmpty", text: "no key of the pool can serve" } }],
   };
 }
