@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { isExempt, isLoopback, staysHere } from "../src/world/hosts.ts";
+import { isLoopback } from "../src/contract/loopback.ts";
+import { isExempt, staysHere } from "../src/world/hosts.ts";
 
 it.each([
   ["http://localhost", true],
@@ -7,6 +8,7 @@ it.each([
   ["http://[::1]:80", true],
   ["http://0x7f.1", true],
   ["http://localhost.", true],
+  ["http://llm.localhost", false],
   ["http://localhost.example.org", false],
   ["http://127.0.0.1.example.org", false],
   ["http://128.0.0.1", false],

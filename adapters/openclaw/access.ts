@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isLoopback } from "../../src/contract/loopback.ts";
 import { duration, secretRef } from "../../src/contract/settings.ts";
 import type { World } from "../../src/contract/world.ts";
 
@@ -32,6 +33,5 @@ export function accessThrough(consumer: { readonly name: string; readonly settin
 
 /** Whether the gateway is spoken to over loopback: then it takes us for somebody on its own host. */
 export function isOnThisHost({ settings }: Access): boolean {
-  const { hostname } = new URL(settings.url);
-  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
+  return isLoopback(new URL(settings.url));
 }

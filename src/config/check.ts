@@ -1,3 +1,4 @@
+import { isLoopback } from "../contract/loopback.ts";
 import type { Schedule } from "./config.ts";
 import type { Document } from "./document.ts";
 import type { Problem } from "./error.ts";
@@ -136,6 +137,5 @@ function secretsInEnvironment(values: readonly Value[], document: Document): rea
 
 function isPlainAddress(value: unknown): boolean {
   if (typeof value !== "string" || !/^(http|ws):\/\//i.test(value) || !URL.canParse(value)) return false;
-  const { hostname } = new URL(value);
-  return !(hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname));
+  return !isLoopback(new URL(value));
 }

@@ -1,10 +1,5 @@
 import { isIP } from "node:net";
-
-/** Whether an address is this very host, so that plain text and a way around the proxy are fine. */
-export function isLoopback(url: URL): boolean {
-  const host = bareHost(url.hostname);
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
+import { bareHost, isLoopback } from "../contract/loopback.ts";
 
 /** Where every cloud tells a machine who it is: link-local, plain http only, and answered by the machine's own host. */
 const MACHINE_METADATA = "169.254.169.254";
@@ -33,10 +28,6 @@ function split(entry: string): { host: string; port: string | undefined } {
   // An IPv6 address is full of colons: a port behind it needs brackets.
   const [, host = entry, port] = isIP(entry) === 6 ? [] : (/^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? []);
   return { host: bareHost(host).replace(/^(\*?\.)(?=.)/, ""), port };
-}
-
-function bareHost(host: string): string {
-  return host.replace(/^\[(.*)\]$/, "$1").replace(/(?<=.)\.$/, "");
 }
 
 function defaultPort(protocol: string): string {

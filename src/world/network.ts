@@ -6,8 +6,9 @@ import type { NetworkConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import { errnoOf } from "../contract/file-errors.ts";
 import type { Exchange, Http } from "../contract/http.ts";
+import { isLoopback } from "../contract/loopback.ts";
 import { Secret } from "../contract/secret.ts";
-import { isExempt, isLoopback, staysHere } from "./hosts.ts";
+import { isExempt, staysHere } from "./hosts.ts";
 import { type DebugLog, makeExchange, makeHttp, type Route } from "./http.ts";
 
 /** All ways out of this process. */

@@ -74,6 +74,14 @@ export const SECRETS: readonly Mistake[] = [
     ],
   },
   {
+    name: "plain http to a name that a resolver may lead anywhere",
+    text: change("project: proj_1", "project: proj_1, baseUrl: http://llm.localhost"),
+    says: [
+      "2:49: providers.acme.baseUrl: plain http or ws to another host",
+      "hint: use https or wss; or, where the network in between is trusted, set network.allowHttp",
+    ],
+  },
+  {
     name: "a password in an address",
     text: change("project: proj_1", "project: proj_1, baseUrl: https://me:canary@example.com"),
     says: ["2:49: providers.acme.baseUrl: no user name or password in an address", "hint: baseUrl: the address of the API"],
