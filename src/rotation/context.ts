@@ -54,7 +54,7 @@ export interface CredentialContext {
   readonly openUntil: number | undefined;
   /** A key's row as it is at this moment. */
   fresh(key: Key): Key;
-  /** Every row of this credential with this fingerprint, dead ones too, newest first. */
+  /** The newest row of this credential with this fingerprint, dead ones too. */
   keyWith(fingerprint: string): Key | undefined;
   /** Rows of other credentials that hold the same key of the vendor. */
   othersHolding(key: Pick<Key, "provider" | "vendorId">): readonly Key[];

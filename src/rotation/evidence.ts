@@ -19,7 +19,7 @@ export type Evidence =
  * asked in any case. Outages are thrown.
  */
 export async function proveAll(context: StepContext, target: Key, secret: Secret): Promise<Evidence> {
-  const proofs: { plug: ConsumerPlug; proof: Proof }[] = [];
+  const proofs: { plug: ConsumerPlug; proof: Extract<Proof, { result: "proven" }> }[] = [];
   for (const plug of context.consumers) {
     const proof = await proofOf(context, plug, secret);
     if (proof.result !== "proven") {
@@ -31,7 +31,6 @@ export async function proveAll(context: StepContext, target: Key, secret: Secret
 
   const by: { consumer: string; grade: Grade; detail: unknown }[] = [];
   for (const { plug, proof } of proofs) {
-    if (proof.result !== "proven") continue;
     let grade = proof.grade;
     if (grade === "answered") {
       const seen = await vendorSawUse(context, target);
@@ -57,17 +56,11 @@ async function proofOf({ call, clock, timing }: StepContext, { consumer }: Consu
 
 function onlyAnswered(context: StepContext, plug: ConsumerPlug, seen: "no" | "never told"): Problem {
   const text = `${plug.name}: a request succeeded, but nothing shows which key served it`;
-  return seen === "never told"
-    ? {
-        code: "unproven",
-        text,
-        hint: `${context.provider.name} does not tell when a key was last used: let the validate command answer with its hmac`,
-      }
-    : {
-        code: "unproven",
-        text,
-        hint: `it waits until the vendor has seen the new key used; or let the validate command answer with its hmac, or set acceptAnswered on consumer ${plug.name}`,
-      };
+  const hint =
+    seen === "never told"
+      ? `${context.provider.name} does not tell when a key was last used: let the validate command answer with its hmac`
+      : `it waits until the vendor has seen the new key used; or let the validate command answer with its hmac, or set acceptAnswered on consumer ${plug.name}`;
+  return { code: "unproven", text, hint };
 }
 
 /** Whether the vendor saw the key used by others than us. */

@@ -3,6 +3,7 @@ import type { CallKind, Key } from "../model.ts";
 import type { Answer, CredentialContext, Problem, StepContext } from "./context.ts";
 import { busyRuns, idleness, nameRuns, proveAll, runsInMemo } from "./evidence.ts";
 import { again, askVendor, awaitOpenCalls, heldEverywhere, heldSomewhere, probed, secretOf } from "./observe.ts";
+import { longestWait } from "./retry.ts";
 import type { Slots } from "./slots.ts";
 import { retreat } from "./way-back.ts";
 
@@ -140,7 +141,7 @@ function waitForHolder(context: StepContext, vendorId: string, holder: Key): Ans
   const hint = `it is revoked once ${holder.credential} was rotated away from it`;
   return {
     go: "again",
-    at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0),
+    at: context.clock.now() + longestWait(context.timing),
     problem: { code: "sharedKey", text, hint },
   };
 }
@@ -196,7 +197,7 @@ async function successorServes(context: StepContext, debt: Key): Promise<Answer 
   const answer: Answer =
     verdict === "refused"
       ? await retreat(context, "refused", problem)
-      : { go: "again", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem };
+      : { go: "again", at: context.clock.now() + longestWait(context.timing), problem };
   return { ...answer, keys: [...(answer.keys ?? []), probed(context, target)] };
 }
 
@@ -212,7 +213,7 @@ function promoteAgain(context: StepContext): Answer {
 function stuckAtGate(context: StepContext, text: string, hint: string): Answer {
   return {
     go: "stuck",
-    at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0),
+    at: context.clock.now() + longestWait(context.timing),
     problem: { code: "gate", text, hint },
     events: [{ code: "gateClosed", detail: { text } }],
   };

@@ -4,6 +4,7 @@ import type { EventDraft } from "../state/events.ts";
 import type { Commit } from "../state/ledger.ts";
 import type { RotationPatch } from "../state/rotations.ts";
 import type { Answer, Problem } from "./context.ts";
+import { longestWait } from "./retry.ts";
 
 /** What one turn of a rotation is committed as: the step's answer, and the calls that have their reply. */
 export function commitOf(rotation: Rotation, answer: Answer, answered: readonly Call[], timing: Timing, now: number): Commit {
@@ -73,7 +74,7 @@ function outsideThePlan({ step, why }: { readonly step: Step; readonly why: stri
   const hint = "look at rotatectl history, then: rotatectl retry, or abandon";
   return {
     go: "stuck",
-    at: now + (timing.waitsMs.at(-1) ?? 0),
+    at: now + longestWait(timing),
     problem: { code: "gate", text: `${why}, and this plan has no ${step}`, hint },
   };
 }

@@ -3,6 +3,7 @@ import type { KeyPatch } from "../state/keys.ts";
 import type { Answer, Problem, StepContext } from "./context.ts";
 import { again, askVendor, awaitOpenCalls, heldEverywhere, probed, secretOf } from "./observe.ts";
 import { type PlanName, pinPlan, ROUTINE } from "./plans.ts";
+import { longestWait } from "./retry.ts";
 
 /** Why a rotation cannot go on with its target: the vendor or a consumer contradicts it, or its secret is lost. */
 export type Why = "refused" | "contradicted" | "lost" | "cancelled" | "impossible";
@@ -39,12 +40,12 @@ export async function retreat(context: StepContext, why: Why, problem: Problem):
     .map(({ id }): { id: number; set: KeyPatch } => ({ id, set: { stage: spared ? "pooled" : "retiring" } }));
   const oldStage = neverLeft ? "current" : old.stage === "retiring" ? "pending" : old.stage;
 
-  const target = { ...pinPlan(name, { ...plan, overlapMs: 0, preflightUntil: null }), rehearsal: plan.rehearsal };
-  const first = target.steps[0];
+  const way = { ...pinPlan(name, { ...plan, overlapMs: 0, preflightUntil: null }), rehearsal: plan.rehearsal };
+  const first = way.steps[0];
   if (first === undefined) throw new Error(`plan ${name} has no step`);
   return {
     go: "plan",
-    plan: target,
+    plan: way,
     step: first,
     rotation: {
       target: old.id,
@@ -80,11 +81,10 @@ function forward(context: StepContext, why: Why, problem: Problem): Answer {
       events: [{ code: "planChanged", detail: { plan: next.name, step: "create", why: problem.code, text: problem.text } }],
     };
   }
-  const longest = timing.waitsMs.at(-1) ?? 0;
   const noRoad = `${old === undefined ? "no key served before" : "the old key is no longer good"}, so there is no way back`;
   return {
     go: "stuck",
-    at: clock.now() + longest,
+    at: clock.now() + longestWait(timing),
     problem: {
       ...problem,
       hint: `${problem.hint}; ${plan.wayBack ? "this is the way back already" : noRoad}: it is tried again by itself, or say rotatectl abandon`,

@@ -43,17 +43,17 @@ async function countRefusal(context: StepContext, debt: Key, secret: Secret, see
   const now = context.clock.now();
   if (verdict === "refused" && serves)
     return { ...again(context, gapOver(context, context.issuer(debt).revokeLagMs), remember(context, debt, seen, now)), keys };
-  if (verdict !== "refused") return { ...(await orStuck(context, debt, `the vendor still knows ${debt.vendorId}`)), keys };
+  if (verdict !== "refused") return { ...startOver(context, debt, `the vendor still knows ${debt.vendorId}`), keys };
   const why = `the vendor does not accept ${target.vendorId}, so the refusal of ${debt.vendorId} proves nothing`;
   const look = `look at ${target.vendorId}, its quota and its billing at the vendor`;
-  return { ...(await orStuck(context, debt, why, look)), keys };
+  return { ...startOver(context, debt, why, look), keys };
 }
 
 /** For a secret that nobody holds: absent from the listings, for longer than they lag. */
 async function countAbsence(context: StepContext, debt: Key, seen: Seen | undefined): Promise<Answer> {
   const { provider, listLagMs } = context.issuer(debt);
   const listed = (await context.call((signal) => provider.list(signal))).some(({ id }) => id === debt.vendorId);
-  if (listed) return orStuck(context, debt, `the vendor still lists ${debt.vendorId}`);
+  if (listed) return startOver(context, debt, `the vendor still lists ${debt.vendorId}`);
   return again(context, gapOver(context, listLagMs), remember(context, debt, seen, context.clock.now()));
 }
 
@@ -75,13 +75,14 @@ async function bury(context: StepContext, debt: Key, seen: Seen): Promise<Answer
   };
 }
 
-function orStuck(context: StepContext, debt: Key, text: string, cure?: string): Promise<Answer> {
+/** The count begins anew; a limit that has run out makes the rotation stuck. */
+function startOver(context: StepContext, debt: Key, text: string, cure?: string): Answer {
   const { rotation, timing, clock } = context;
   const { [debt.version]: _, ...memo } = rotation.memo;
-  if (clock.now() < rotation.stepSince + timing.confirm.limitMs) return Promise.resolve(again(context, timing.confirm.apartMs, memo));
+  if (clock.now() < rotation.stepSince + timing.confirm.limitMs) return again(context, timing.confirm.apartMs, memo);
   const what = context.plan.supply === "dual-slot" ? "regenerate" : "delete";
   const hint = `${cure ?? `${what} it in the vendor's console`}, then: rotatectl retry`;
-  return Promise.resolve({ go: "stuck", problem: { code: "notDead", text, hint }, rotation: { memo } });
+  return { go: "stuck", problem: { code: "notDead", text, hint }, rotation: { memo } };
 }
 
 /** Often enough in a row, and the last time when no part of the vendor can still know the key. */

@@ -1,6 +1,5 @@
 import type { Answer, StepContext } from "../context.ts";
 import { busyRuns, idleness, nameRuns, runsInMemo } from "../evidence.ts";
-import { again } from "../observe.ts";
 
 /** Runs last from seconds to hours: they are asked for less often than what changes within moments. */
 const POLLS_PER_LOOK = 10;
@@ -23,7 +22,7 @@ export async function drain(context: StepContext): Promise<Answer> {
   const memo = runs === "tooEarly" ? rotation.memo : { ...rotation.memo, runs };
   // The overlap may be longer than the limit.
   const until = Math.max(rotation.stepSince, overlapEnds) + timing.drainLimitMs;
-  const wait = (at: number, code: string, text: string) => (now < until ? { ...again(context, 0, memo), at } : inUse(code, text));
+  const wait = (at: number, code: string, text: string): Answer => (now < until ? { go: "again", at, memo } : inUse(code, text));
   const left = runs === "tooEarly" ? "it cannot be told yet" : nameRuns(runs);
   if (left !== "") return wait(now + POLLS_PER_LOOK * timing.pollMs, "runsLeft", `runs that began on the old key: ${left}`);
   if (now < overlapEnds) return { go: "again", at: overlapEnds, memo };

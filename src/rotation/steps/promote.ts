@@ -4,7 +4,7 @@ import type { EventDraft } from "../../state/events.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { gapSince, RELOAD_REVOKES, seenServing } from "../in-place.ts";
 import { awaitOpenCalls, is, mirrorsHold, secretOf, storeHolds } from "../observe.ts";
-import { waitBefore } from "../retry.ts";
+import { longestWait, waitBefore } from "../retry.ts";
 import { retreat } from "../way-back.ts";
 
 /** Makes the target the current value of the store and of every mirror, over whatever version of ours, or nothing, is there. */
@@ -16,9 +16,9 @@ export async function promote(context: StepContext): Promise<Answer> {
 
   const holds = await storeHolds(context);
   if (holds.what === "foreign") {
-    const text = `the store holds a value that is not ours: somebody wrote it since this rotation began`;
+    const text = "the store holds a value that is not ours: somebody wrote it since this rotation began";
     const hint = `put the value of ${context.old?.vendorId ?? "the last known key"} back, or say rotatectl abandon and then adopt`;
-    return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
+    return { go: "stuck", at: context.clock.now() + longestWait(context.timing), problem: { code: "foreign", text, hint } };
   }
   if (is(holds, target)) {
     await finishWrite(context, target);
@@ -96,7 +96,7 @@ const later = ({ clock, rotation, timing }: StepContext): number => clock.now() 
 function foreignMirror(context: StepContext, name: string): Answer {
   const text = `mirror ${name} holds a value that is not ours`;
   const hint = `empty it or put the value of ${context.old?.vendorId ?? "the last known key"} back; it is tried again by itself`;
-  return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: { code: "foreign", text, hint } };
+  return { go: "stuck", at: context.clock.now() + longestWait(context.timing), problem: { code: "foreign", text, hint } };
 }
 
 function promoted(context: StepContext, target: Key, events: readonly EventDraft[]): Answer {

@@ -5,7 +5,7 @@ import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { throughGate } from "../gate.ts";
 import { again, asProblem } from "../observe.ts";
-import { waitBefore } from "../retry.ts";
+import { longestWait, waitBefore } from "../retry.ts";
 import { ledgerKey } from "../settle.ts";
 import { retreat } from "../way-back.ts";
 
@@ -98,7 +98,7 @@ async function stageMade({ call, clock, signal, store, timing }: StepContext, la
     } catch (error) {
       if (!(error instanceof AdapterError) || !error.retry || failures === MOST_STAGES) throw error;
       // However long the store wishes to be left alone: a restart would lose what only we have.
-      await clock.sleep(Math.min(waitBefore(failures, timing, error), timing.waitsMs.at(-1) ?? 0), signal);
+      await clock.sleep(Math.min(waitBefore(failures, timing, error), longestWait(timing)), signal);
     }
   }
 }

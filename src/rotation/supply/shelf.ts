@@ -5,6 +5,7 @@ import type { Key } from "../../model.ts";
 import { type Shelved, shelve } from "../gate.ts";
 import { makeCredentialContext } from "../make-context.ts";
 import type { EngineParts } from "../parts.ts";
+import { waitBefore } from "../retry.ts";
 
 type ShelfParts = Pick<EngineParts, "ledger" | "clock" | "config" | "plugs" | "fingerprintKey"> & { readonly log: Logger };
 
@@ -67,8 +68,7 @@ export function createShelf(parts: ShelfParts) {
         return error instanceof AdapterError && error.retry ? "again" : "done";
       });
       if (next === "done") return;
-      const { waitsMs } = parts.config().timing;
-      await clock.sleep(waitsMs[Math.min(attempt, waitsMs.length - 1)] ?? 0, stopping.signal);
+      await clock.sleep(waitBefore(attempt, parts.config().timing, undefined), stopping.signal);
     }
   }
 

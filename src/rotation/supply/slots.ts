@@ -2,6 +2,7 @@ import type { Key } from "../../model.ts";
 import type { Answer, Problem, StepContext } from "../context.ts";
 import { throughSlotGate } from "../gate.ts";
 import { again, storeHolds } from "../observe.ts";
+import { longestWait } from "../retry.ts";
 import { type Slots, tellSlots } from "../slots.ts";
 import { drain } from "../steps/drain.ts";
 import { contradicted, reloadAll } from "../steps/reload.ts";
@@ -10,7 +11,7 @@ import { listKeys, makeKeyLike } from "./make.ts";
 /** Makes the target by regenerating the idle slot. That revokes what stands in it: it passes the gate. */
 export async function regenerateIdleSlot(context: StepContext): Promise<Answer> {
   const slots = tellSlots(nameOf(context), await storeHolds(context), (await listKeys(context)).keys);
-  if ("code" in slots) return { go: "stuck", at: context.clock.now() + (context.timing.waitsMs.at(-1) ?? 0), problem: slots };
+  if ("code" in slots) return { go: "stuck", at: context.clock.now() + longestWait(context.timing), problem: slots };
 
   const debt = context.keys.find((key) => key.vendorId === slots.idle.id && key.stage === "retiring");
   if (debt !== undefined && debt.promotedAt !== null) {
