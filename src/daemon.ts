@@ -85,7 +85,6 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const keeper = createSessionKeeper({ clock, config: () => config, sessions: () => plugs.sessions(), log });
   const parts: DaemonParts = {
     ...engineParts,
-    atRest: () => {},
     engine,
     scheduler,
     shelf,

@@ -38,11 +38,7 @@ export const REQUESTS: { readonly [Op in Operation]: z.ZodType<Request<Op>> } = 
   adopt: z.strictObject({ name, keyId: name.exactOptional() }),
   intake: z.strictObject({
     name,
-    secret: z
-      .string()
-      .min(1)
-      .max(16_384)
-      .transform((text) => new Secret(text)),
+    secret: text(16_384).transform((value) => new Secret(value)),
     keyId: name.exactOptional(),
   }),
   retire: named,

@@ -156,8 +156,8 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         if (before !== undefined) ledger.keys.update(before.id, { stage: "retiring" });
         if (known !== undefined) ledger.keys.update(known.id, { ...servesAgain(known, found), promotedAt: known.promotedAt ?? now });
         else {
-          const row = ledgerKey({ credential, provider: parts.plugs().provider(credential.provider) }, found, version);
-          ledger.keys.insert({ ...row, fingerprint, stage: "current", promotedAt: now });
+          const adopted = ledgerKey({ credential, provider: parts.plugs().provider(credential.provider) }, found, version);
+          ledger.keys.insert({ ...adopted, fingerprint, stage: "current", promotedAt: now });
         }
         ledger.credentials.retire(name, null);
       });
@@ -211,7 +211,8 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         current === undefined
           ? `${name} is retired; it had no key in use`
           : `${name} is retired; its key ${current.vendorId} stays valid at the vendor and in the store, and nobody rotates it any more: delete it in the vendor's console once nothing uses it`;
-      const [now, key] = [clock.now(), current === undefined ? null : keyView(current, clock.now())];
+      const now = clock.now();
+      const key = current === undefined ? null : keyView(current, now);
       return { credential: name, key, pooled: pooled.map((row) => keyView(row, now)), message: `${message}${rest}` };
     },
   };

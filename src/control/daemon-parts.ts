@@ -1,23 +1,18 @@
 import { ControlError } from "../api-errors.ts";
-import type { Config, CredentialConfig } from "../config/config.ts";
-import type { Clock } from "../contract/world.ts";
+import type { CredentialConfig } from "../config/config.ts";
 import type { Engine } from "../rotation/engine.ts";
-import type { EngineParts, Plugs } from "../rotation/parts.ts";
+import type { EngineParts } from "../rotation/parts.ts";
 import type { Shelf } from "../rotation/supply/shelf.ts";
 import type { Scheduler } from "../scheduler.ts";
-import type { Ledger } from "../state/ledger.ts";
 
 /** What the operations of the control socket work on. */
-export interface DaemonParts extends EngineParts {
-  readonly ledger: Ledger;
-  readonly clock: Clock;
+export interface DaemonParts extends Omit<EngineParts, "atRest"> {
   readonly engine: Engine;
   readonly scheduler: Scheduler;
   readonly shelf: Shelf;
-  readonly plugs: () => Plugs;
-  readonly config: () => Config;
   readonly configPath: string;
   readonly configLoadedAt: () => number;
+  /** When the daemon started. */
   readonly since: number;
 }
 

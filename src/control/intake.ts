@@ -49,12 +49,13 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
     const elsewhere = known.find(({ credential, stage }) => credential !== name && stage !== "dead");
     const here = known.findLast(({ credential }) => credential === name);
     const spent = here?.stage === "retiring" || here?.stage === "dead" ? here : undefined;
-    if (elsewhere === undefined && spent === undefined) return here;
-    throw isKnown(elsewhere ?? spent);
+    const taken = elsewhere ?? spent;
+    if (taken === undefined) return here;
+    throw alreadyKnown(taken);
   }
 
-  function isKnown(key: Key | undefined): ControlError {
-    const text = `${key?.vendorId} is known already: it is ${key?.stage} at ${key?.credential}`;
+  function alreadyKnown({ vendorId, stage, credential }: Key): ControlError {
+    const text = `${vendorId} is known already: it is ${stage} at ${credential}`;
     return new ControlError("conflict", text, "make a new key at the vendor");
   }
 
@@ -112,7 +113,7 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
     const meanwhile = broughtBefore(credential, fingerprint);
     if (meanwhile !== undefined) return meanwhile;
     const [holder] = ledger.keys.byVendorId(provider, found.id);
-    if (holder !== undefined) throw isKnown(holder);
+    if (holder !== undefined) throw alreadyKnown(holder);
     const free = wanted !== undefined && !ledger.keys.all(name).some(({ version }) => version === wanted);
     const version = free ? wanted : newLabel(parts.installation, parts.random);
     const row = { ...ledgerKey({ credential, provider: parts.plugs().provider(provider) }, found, version), fingerprint };
@@ -175,8 +176,8 @@ export function intake(parts: DaemonParts): Pick<Control, "intake"> {
       const fingerprint = brought.secret.fingerprint(parts.fingerprintKey);
       const before = broughtBefore(credential, fingerprint);
       const reply = (key: Key, fate: string) => {
-        const now = stored(key.id);
-        return { credential: name, key: keyView(now, clock.now()), message: `${now.vendorId} was taken in; ${fate}` };
+        const row = stored(key.id);
+        return { credential: name, key: keyView(row, clock.now()), message: `${row.vendorId} was taken in; ${fate}` };
       };
       if (before !== undefined && before.stage !== "pooled")
         return reply(before, before.stage === "current" ? "it is the key that serves" : "the open rotation is about to use it");

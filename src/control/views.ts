@@ -50,12 +50,10 @@ function checklist(rotation: Rotation, events: readonly Event[]): ChecklistItem[
   const reached = planned[rotation.plan.steps.indexOf(rotation.step)] ?? null;
   const begun = reached === null ? -1 : CHECKLIST.indexOf(reached);
   const since = events.findLast((event) => event.code === "planChanged" && "plan" in event.detail)?.id ?? 0;
+  const ofThisPlan = events.filter((event) => event.id > since);
   const wait = waitOf(rotation);
   return CHECKLIST.map((name, index) => {
-    const text = said(
-      name,
-      events.filter((event) => event.id > since),
-    );
+    const text = said(name, ofThisPlan);
     const state = stateOf(rotation, planned.includes(name), index, begun);
     if (wait === undefined || index !== begun) return { name, state, text };
     const until = wait.until === null ? "" : ` until ${new Date(wait.until).toISOString().slice(0, 16)}Z`;
@@ -65,8 +63,7 @@ function checklist(rotation: Rotation, events: readonly Event[]): ChecklistItem[
 
 function stateOf(rotation: Rotation, planned: boolean, index: number, begun: number): ChecklistItem["state"] {
   if (!planned) return "skipped";
-  if (rotation.outcome === "done" || (rotation.outcome !== null && index < begun)) return "done";
-  if (index < begun) return "done";
+  if (rotation.outcome === "done" || index < begun) return "done";
   if (index > begun) return "ahead";
   if (rotation.outcome === null) return rotation.stuckReason === null ? "running" : "failed";
   return rotation.plan.wayBack ? "done" : "failed";

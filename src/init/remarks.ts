@@ -1,6 +1,6 @@
 import { type Discretion, FORM } from "./discretion.ts";
 import type { KeyPlace } from "./keys.ts";
-import { at, entriesAt, type Mapping } from "./mapping.ts";
+import { at, entriesAt, type Mapping, variableIn } from "./mapping.ts";
 import type { Reading } from "./read.ts";
 
 /** These names have variables that win over a reference, and no answer of the gateway shows it (OpenClaw 2026.9.6). */
@@ -10,19 +10,19 @@ const SHADOWED = new Set(["openai", "anthropic", "openrouter"]);
 export function shadowed(provider: string, entry: unknown, place: KeyPlace, config: Mapping): readonly string[] {
   if (!SHADOWED.has(provider) || at(entry, "auth") === "api-key" || place.is === "environment") return [];
   const variable = `${provider.toUpperCase()}_API_KEY`;
-  const set = at(config, "env", "vars", variable) !== undefined || at(config, "env", variable) !== undefined;
-  const how = set
-    ? `env sets ${variable}, which is used in the place of this key`
-    : `a variable ${variable} of the gateway would be used in the place of this key`;
+  const how =
+    variableIn(config, variable) !== undefined
+      ? `env sets ${variable}, which is used in the place of this key`
+      : `a variable ${variable} of the gateway would be used in the place of this key`;
   return [`models.providers.${provider} lacks "auth": "api-key": ${how}.`];
 }
 
 /** The includes that were not followed. */
 export function notIncluded({ refusals }: Reading, { tell }: Discretion): readonly string[] {
   return refusals.map(({ path, include, why }) => {
-    const at = path.every((name) => tell(name, FORM.name) !== undefined) ? path.join(".") : "…";
+    const place = path.every((name) => tell(name, FORM.name) !== undefined) ? path.join(".") : "…";
     const named = tell(include, FORM.include);
-    return `$include${at === "" ? "" : ` at ${at}`}${named === undefined ? "" : ` of ${named}`} was not followed: ${why}`;
+    return `$include${place === "" ? "" : ` at ${place}`}${named === undefined ? "" : ` of ${named}`} was not followed: ${why}`;
   });
 }
 

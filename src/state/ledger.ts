@@ -204,10 +204,10 @@ export function openLedger(db: Db, clock: { now(): number }) {
     },
 
     /** Writes what an operator did to a credential outside of a rotation. */
-    record(credential: string, events_: readonly EventDraft[], write: () => void = () => {}): void {
+    record(credential: string, drafts: readonly EventDraft[], write: () => void = () => {}): void {
       transaction(() => {
         write();
-        for (const draft of events_) events.append(draft, { at: clock.now(), credential, rotation: null, step: null });
+        for (const draft of drafts) events.append(draft, { at: clock.now(), credential, rotation: null, step: null });
       });
     },
   };
