@@ -1,4 +1,4 @@
-import { type AccountLimit, accountOf, openLimit, respectLimit } from "./account.ts";
+import { type AccountLimit, accountOf, openLimit, respectLimit } from "./account-limit.ts";
 import type { Config, CredentialConfig, StoreConfig, StorePlace } from "./config/config.ts";
 import { AdapterError } from "./contract/errors.ts";
 import type { Secret } from "./contract/secret.ts";

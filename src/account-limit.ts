@@ -38,8 +38,9 @@ function wishOf(error: unknown): number {
 }
 
 /**
- * The same provider, with the rate limit of its account, which all credentials and entries of that account share: once the vendor has said how long
- * it wants to be left alone, every further management call of the account throws `rateLimited` without leaving, until then.
+ * The same provider, with the rate limit of its account, which all credentials and entries of that account share: once the
+ * vendor has said how long it wants to be left alone, every further management call of the account throws `rateLimited`
+ * without leaving, until then.
  */
 export function respectLimit(provider: Provider, name: string, limit: AccountLimit): Provider {
   async function guarded(method: string, call: () => Promise<unknown>): Promise<unknown> {

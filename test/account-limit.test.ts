@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { accountOf, openLimit, respectLimit } from "../src/account.ts";
+import { accountOf, openLimit, respectLimit } from "../src/account-limit.ts";
 import { afterCreate } from "../src/contract/after-create.ts";
 import { AdapterError } from "../src/contract/errors.ts";
 import type { Provider } from "../src/contract/provider.ts";
