@@ -28,7 +28,7 @@ type Hello = z.output<typeof hello>;
 
 /** A connection on which we may do our work. Close it with `using`. */
 export interface Gateway extends Disposable {
-  /** What the gateway's clock is ahead of ours. */
+  /** How far the gateway's clock is ahead of ours. */
   readonly aheadMs: number;
   /** Asks, and takes a no as an answer. */
   ask(method: string, params: object, limits: Partial<Limits>): Promise<Answer>;

@@ -25,7 +25,7 @@ export const vault = defineStore({
   mirror,
 });
 
-/** What a place has in the keep's documents. */
+/** The field of a document of the keep that holds the kept value. */
 const KEPT_FIELD = "value";
 
 function connect(store: Settings, at: Place, { credential }: StoreContext, world: World): Store {

@@ -12,9 +12,9 @@ import type { CallVault } from "./transport.ts";
 /** One identity at one server, shared by all that call it as this one. */
 export interface Session {
   /**
-   * Runs a call with a token: renewed when two thirds of its time are over, and got anew, once, when it is refused. A `forbidden` that comes out
-   * is about rights; a token that is no longer valid is `unauthorized`. Behind an AppRole, a secret-id that has changed is
-   * logged in with at once, and the token that was born of the one before is revoked.
+   * Runs a call with a token: renewed when two thirds of its time are over, and got anew, once, when it is refused. A `forbidden`
+   * that comes out is about rights; a token that is no longer valid is `unauthorized`. Behind an AppRole, a secret-id that has
+   * changed is logged in with at once, and the token that was born of the one before is revoked.
    */
   use<T>(signal: AbortSignal, call: (token: Secret) => Promise<T>): Promise<T>;
   /** Renews a token that was given to us, in time also while nobody calls. As a role we log in anew, and nothing is done. */
@@ -27,7 +27,10 @@ const SHORTEST_KEEP_MS = 1000;
 interface Token {
   readonly secret: Secret;
   readonly renewable: boolean;
-  /** When to renew it, in Unix milliseconds and monotonic, whichever comes first: one jumps, and the other stands still while the machine sleeps. */
+  /**
+   * When to renew it, in Unix milliseconds and monotonic, whichever comes first: one jumps, and the other stands still while the
+   * machine sleeps.
+   */
   readonly renewAt: { readonly wall: number; readonly monotonic: number } | undefined;
   /** What it was born of, for an AppRole. */
   readonly secretId?: Secret;

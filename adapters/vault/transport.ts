@@ -43,9 +43,10 @@ interface Outgoing extends Wire {
 }
 
 /**
- * The way to one server: node-vault words the calls, we send them; `policy` is the file with the rights that they need. Address, token and namespace are put in here, from the settings alone,
- * because node-vault fills what it is not given from `VAULT_ADDR`, `VAULT_TOKEN`, `VAULT_NAMESPACE` and `VAULT_PREFIX`; its errors hold
- * the token and the secret, and never come to be, because an answer that refuses is thrown here.
+ * The way to one server: node-vault words the calls, we send them; `policy` is the file with the rights that they need. Address,
+ * token and namespace are put in here, from the settings alone, because node-vault fills what it is not given from `VAULT_ADDR`,
+ * `VAULT_TOKEN`, `VAULT_NAMESPACE` and `VAULT_PREFIX`; its errors hold the token and the secret, and never come to be, because an
+ * answer that refuses is thrown here.
  */
 export function vaultCalls({ url, namespace }: Pick<Server, "url" | "namespace">, policy: string, world: World): CallVault {
   async function send({ path, method, headers, json, action, token, texts = [], signal }: Outgoing) {

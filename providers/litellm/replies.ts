@@ -42,7 +42,10 @@ export const deleted = z.looseObject({ deleted_keys: z.array(z.string()) });
 export type KeyRow = z.output<typeof listedRow>;
 export type KeyInfo = z.output<typeof keyInfo>["info"];
 
-/** A row of a listing as a key, made `now` where the row has no time. In Unix milliseconds; an expired key stays listed, and is not enabled. */
+/**
+ * A row of a listing as a key. `now`, in Unix milliseconds, is when it was made where the row does not say; an expired key stays
+ * listed, and is not enabled.
+ */
 export function toKey(row: Pick<KeyRow, "token" | keyof typeof fields>, now: number): VendorKey {
   const expiresAt = row.expires ?? undefined;
   const expired = expiresAt !== undefined && expiresAt.getTime() <= now;

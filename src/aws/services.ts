@@ -6,7 +6,7 @@ import { type AwsRefusal, saysUnauthorized } from "./failures.ts";
 type IamSdk = typeof import("@aws-sdk/client-iam");
 type StsSdk = typeof import("@aws-sdk/client-sts");
 
-/** IAM, as who manages the keys of its users speaks to it. */
+/** IAM, for what manages the keys of its users. */
 export const IAM: AwsService<IamSdk, IAMClient> = {
   who: "aws iam",
   load: () => import("@aws-sdk/client-iam"),

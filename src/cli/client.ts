@@ -17,8 +17,8 @@ const PAUSE_MS = 250;
 
 /**
  * A client for the daemon behind `socketPath`. What changes something carries the idempotency key: the same for all that this
- * client asks, a random one where none is given. A daemon that is not there is told at once, and so is one that does not answer in time; a connection that breaks is tried again for some seconds where
- * a repeat does no harm.
+ * client asks, a random one where none is given. A daemon that is not there is told at once, and so is one that does not answer
+ * in time; a connection that breaks is tried again for some seconds where a repeat does no harm.
  */
 export function openClient(socketPath: string, idempotencyKey?: string): Client {
   let ownKey: string | undefined;

@@ -24,10 +24,10 @@ export interface HttpRequest<Reply> {
 
 /**
  * Makes one request and checks its reply; never retries, never keeps a connection for the next one. Throws `AdapterError`:
- * `unreachable` when no connection was made, `timeout` on the client's own time-out, `malformed` for a reply of
- * another shape, otherwise what `refusal` says, or by status: 401 `unauthorized`, 403 `forbidden`, 404 `notFound`, 429 `rateLimited` (with
- * `Retry-After`), other 4xx `invalid`, 5xx `unavailable`. An error answer that is not JSON is `malformed` where its
- * status is 2xx or 4xx other than 401, 403, 404 and 429. Nothing of a reply enters a message: it may hold a secret.
+ * `unreachable` when no connection was made, `timeout` on the client's own time-out, `malformed` for a redirect and for a
+ * 2xx reply that is no JSON or of another shape, otherwise what `refusal` says, or by status: 401 `unauthorized`, 403 `forbidden`,
+ * 404 `notFound`, 408 `timeout`, 429 `rateLimited` (with `Retry-After`), 5xx `unavailable`, any other 4xx `invalid`, or `malformed`
+ * where it is no JSON. Nothing of a reply enters a message: it may hold a secret.
  */
 export type Http = <Reply>(url: string, request: HttpRequest<Reply>) => Promise<Reply>;
 

@@ -81,7 +81,7 @@ export interface Provider {
 
   /**
    * Makes the cheapest call that shows whether `secret` can do its work, on a connection of its own.
-   * `refused` only for this vendor's "no such key". Everything else is thrown: an outage is not an answer.
+   * `refused` only for this vendor's "no such key". What is no {@link Verdict} is thrown: an outage is not an answer.
    */
   verify(secret: Secret, signal: AbortSignal): Promise<Verdict>;
 
@@ -90,8 +90,8 @@ export interface Provider {
 
   /**
    * Makes the key unusable for good, and what was made with it. Resolves when it is already gone, and leaves a slot alone that
-   * holds another key by now. `label` is the one that we
-   * made it under, if we did: where something outlives the key, such as a token, it is found by that, also after a lost reply.
+   * holds another key by now. `label` is the one that we made it under, if we did: where something outlives the key, such as a
+   * token, it is found by that, also after a lost reply.
    */
   revoke(keyId: string, signal: AbortSignal, label?: string): Promise<void>;
 

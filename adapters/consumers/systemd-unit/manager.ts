@@ -57,7 +57,7 @@ export function openManager({ systemctl, unit, user, timeoutMs, who }: ManagerOp
     } catch (error) {
       if (error !== deadline.reason) throw error;
       throw new AdapterError("timeout", `${who}: ${action} ${unit}: no end after ${timeoutMs} ms`, {
-        cure: `look at systemctl list-jobs, or raise timeout`,
+        cure: "look at systemctl list-jobs, or raise timeout",
       });
     }
     throw user === undefined

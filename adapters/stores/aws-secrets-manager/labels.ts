@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Labels over all versions of one secret. Unconfirmed: from memory of AWS's quotas, not tried on AWS. */
+/** Labels over all versions of one secret: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html. Not tried on AWS. */
 export const MAX_LABELS = 20;
 
 const OURS = "rotated/";
