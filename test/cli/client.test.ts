@@ -117,8 +117,10 @@ test("a daemon that takes a request and never answers is waited for once, not si
 test("an act whose connection breaks is not repeated when a repeat could do harm", async () => {
   await using bench = await openBench();
   await using _other = await other(bench, "");
+  using connected = watchConnect((options, connect) => connect(options));
   const ran = await bench.run(["abandon", "prod-openai", "--socket", join(bench.directory, "other.sock")]);
   expect(ran).toMatchObject({ code: 1 });
+  expect(connected.calls).toHaveLength(1);
   expect(ran.stderr).toContain("it may have done it or not: look with rotatectl status");
 });
 

@@ -92,7 +92,7 @@ test("what hangs on two entries is told together with a mistake in a third", () 
 });
 
 describe("a good file", () => {
-  test("everything left out has the defaults of the design", () => {
+  test("everything left out has the documented defaults", () => {
     const { warnings, ...config } = parseConfig("credentials: {}", "rotated.yaml", plugs);
     expect(warnings).toEqual([]);
     expect(config).toEqual({

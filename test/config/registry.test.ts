@@ -43,7 +43,7 @@ test.each([["amce"], [undefined], [7], ["toString"]])(
   },
 );
 
-test("each entry of the registry brings what it is called", async () => {
+test("each entry of the registry can be imported, and no provider stands there twice", async () => {
   const { providers, stores, consumers } = await importAll(REGISTRY);
   for (const definition of [...Object.values(providers), ...Object.values(stores), ...Object.values(consumers)]) {
     expect(definition.title).toMatch(/\S/);
