@@ -1,5 +1,5 @@
 /**
- * Measures what the design promises of speed and memory, each figure beside a peer in the same run. It fails only when
+ * Measures speed and memory against targets of our own, each figure beside a peer in the same run. It fails only when
  * something cannot run, never because of a figure.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";

@@ -7,7 +7,7 @@ export interface Measured {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
-  /** What the design asks for; a figure without a target is there to be compared with. */
+  /** What we want to reach; a figure without a target is there to be compared with. */
   readonly target?: { readonly most: number } | { readonly least: number };
   /** The same unit, measured in the same run. */
   readonly peer?: { readonly name: string; readonly value: number };

@@ -94,7 +94,7 @@ export interface NetworkConfig {
   readonly allowHttp: boolean;
 }
 
-/** Every number of the design, as a setting (`timing:`). */
+/** Every number of a rotation, as a setting (`timing:`). */
 export interface Timing {
   /** How long one call may take. A call without an answer counts as open for twice this. */
   readonly callTimeoutMs: number;

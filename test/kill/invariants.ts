@@ -7,7 +7,7 @@ interface Row {
 }
 
 /**
- * The promises of the design, asked of a host at rest: everything that can be seen at the vendor, in the store, at the
+ * The promises of ARCHITECTURE.md, asked of a host at rest: everything that can be seen at the vendor, in the store, at the
  * consumer and in the ledger must fit together. The daemon is ended for it. `started`: how many rotations were asked for.
  */
 export async function expectPromisesHold(
