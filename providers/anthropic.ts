@@ -3,6 +3,7 @@ import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import { fits } from "../src/contract/hint.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
 import { defineProvider, type Provider } from "../src/contract/provider.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminRefusal, archiveRefusal, verifyRefusal } from "./anthropic/refusals.ts";
 import { isElsewhere, isLive, type KeyRow, keyPage, keyRow, toKey, workspaceRow } from "./anthropic/replies.ts";
@@ -128,14 +129,7 @@ function connectAnthropic(settings: Settings, world: World): Provider & Required
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
       const headers = { "x-api-key": secret, ...VERSION };
       const request = { ...call, action: "anthropic: verify key", headers, reply: z.looseObject({}), refusal: verifyRefusal, signal };
-      try {
-        await world.http(`${inference}/v1/${path}`, request);
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${inference}/v1/${path}`, request));
     },
 
     async setEnabled(keyId, enabled, signal) {

@@ -3,6 +3,7 @@ import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
 import { readAll } from "../src/contract/listing.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminRefusal, createRefusal, verifyRefusal } from "./any-llm/refusals.ts";
 import { createdKey, deleted, type KeyRow, keyPage, keyRow, toCreated, toKey } from "./any-llm/replies.ts";
@@ -112,14 +113,7 @@ function connectAnyLlm(settings: Settings, world: World): Provider & Required<Pi
     async verify(secret, signal) {
       const body = { model: settings.verify.model, messages: [{ role: "user", content: "ping" }], max_tokens: 1 };
       const request = { action: "any-llm: verify key", method: "POST", body, bearer: secret, reply: chatReply, signal } as const;
-      try {
-        await world.http(`${settings.baseUrl}/v1/chat/completions`, { ...request, refusal: verifyRefusal });
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${settings.baseUrl}/v1/chat/completions`, { ...request, refusal: verifyRefusal }));
     },
 
     async setEnabled(keyId, enabled, signal) {

@@ -6,6 +6,7 @@ import { IAM, STS } from "../src/aws/services.ts";
 import { PLACES } from "../src/aws/user.ts";
 import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { caller, created, lastUse, listing, toKey } from "./aws-access-key/replies.ts";
 import { type Settings, settings } from "./aws-access-key/settings.ts";
@@ -92,16 +93,11 @@ function connectAccessKey(settings: Settings, world: World): Provider & Required
       const key = readAccessKey(secret);
       if (key === undefined) return "refused";
       const sts = awsCallsBy(key, STS, { ...settings, endpoint: settings.stsEndpoint ?? settings.endpoint }, world);
-      try {
-        await sts("verify access key", signal, async (client, sdk) =>
+      return verdictOn(() =>
+        sts("verify access key", signal, async (client, sdk) =>
           documented(caller, await client.send(new sdk.GetCallerIdentityCommand({}), { abortSignal: signal }), "verify access key"),
-        );
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+        ),
+      );
     },
 
     async setEnabled(keyId, enabled, signal) {

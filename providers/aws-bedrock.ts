@@ -6,6 +6,7 @@ import { PLACES } from "../src/aws/user.ts";
 import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { verifyRefusal } from "./aws-bedrock/refusals.ts";
 import { created, KEY_FORM, listing, saysItIs, toKey } from "./aws-bedrock/replies.ts";
@@ -82,14 +83,9 @@ function connectBedrock(settings: Settings, world: World): Provider & Required<P
       const { host, path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model ?? "");
       const url = `${settings.inferenceUrl ?? `https://${host}.${region}.amazonaws.com`}/${path}`;
       const action = "aws bedrock: verify key";
-      try {
-        await world.http(url, { ...call, action, bearer: secret, reply: z.looseObject({}), refusal: verifyRefusal, signal });
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() =>
+        world.http(url, { ...call, action, bearer: secret, reply: z.looseObject({}), refusal: verifyRefusal, signal }),
+      );
     },
 
     async setEnabled(keyId, enabled, signal) {

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { AdapterError, hasCode } from "../src/contract/errors.ts";
+import { AdapterError } from "../src/contract/errors.ts";
 import type { HttpRequest } from "../src/contract/http.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
 import { signedIn } from "../src/contract/signed-in.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { armRefusal, verifyRefusal } from "./azure-openai/refusals.ts";
 import { type Settings, settings } from "./azure-openai/settings.ts";
@@ -102,14 +103,7 @@ function connectAzureOpenAi(settings: Settings, world: World): Provider & Requir
         refusal: verifyRefusal,
         signal,
       } as const;
-      try {
-        await world.http(`${settings.inferenceUrl}/openai/${models}`, request);
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${settings.inferenceUrl}/openai/${models}`, request));
     },
 
     async revoke(keyId, signal) {

@@ -4,6 +4,7 @@ import type { HttpRequest } from "../src/contract/http.ts";
 import { defineProvider, type Provider } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
 import { signedIn } from "../src/contract/signed-in.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminRefusal, createRefusal, deleteRefusal, deletionFailure, operationFailure, verifyRefusal } from "./gemini/refusals.ts";
 import {
@@ -145,14 +146,7 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
       const headers = { "x-goog-api-key": secret };
       const request = { ...call, action: "gemini: verify key", headers, reply: z.looseObject({}), refusal: verifyRefusal, signal };
-      try {
-        await world.http(`${settings.inferenceUrl}/v1beta/${path}`, request);
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${settings.inferenceUrl}/v1beta/${path}`, request));
     },
 
     async revoke(keyId, signal) {

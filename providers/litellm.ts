@@ -4,6 +4,7 @@ import type { HttpRequest } from "../src/contract/http.ts";
 import { readAll } from "../src/contract/listing.ts";
 import { defineProvider, type Provider } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminRefusal, createRefusal, deleteRefusal, verifyRefusal } from "./litellm/refusals.ts";
 import { createdKey, deleted, type KeyInfo, keyInfo, keyPage, switched, toKey } from "./litellm/replies.ts";
@@ -107,14 +108,7 @@ function connectLiteLlm(settings: Settings, world: World): Provider & Required<P
     async verify(secret, signal) {
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
       const request = { ...call, action: "litellm: verify key", bearer: secret, reply: z.looseObject({}), signal };
-      try {
-        await world.http(`${settings.baseUrl}/v1/${path}`, { ...request, refusal: verifyRefusal });
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${settings.baseUrl}/v1/${path}`, { ...request, refusal: verifyRefusal }));
     },
 
     async setEnabled(keyId, enabled, signal) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { hasCode } from "../src/contract/errors.ts";
 import { type CreateRequest, defineProvider, type Provider } from "../src/contract/provider.ts";
 import { duration, httpUrl, secretRef } from "../src/contract/settings.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminApi } from "./openai/admin-api.ts";
 import { verifyRefusal } from "./openai/refusals.ts";
@@ -85,14 +85,7 @@ function connectOpenAiAdmin({ baseUrl, scopes, verify, expiresIn, ...access }: S
     async verify(secret, signal) {
       const url = verify === "projects" ? `${baseUrl}/organization/projects` : keys;
       const request = { action: "openai: verify admin key", method: "GET", headers: api.headers, bearer: secret, signal } as const;
-      try {
-        await world.http(`${url}?limit=1`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal });
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${url}?limit=1`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal }));
     },
 
     async revoke(keyId, signal) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { afterCreate } from "../src/contract/after-create.ts";
-import { hasCode } from "../src/contract/errors.ts";
 import { type CreatedKey, defineProvider, type Provider } from "../src/contract/provider.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { adminApi } from "./openai/admin-api.ts";
 import { deleteRefusal, verifyRefusal } from "./openai/refusals.ts";
@@ -137,14 +137,7 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
     async verify(secret, signal) {
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
       const request = { ...call, action: "openai: verify key", headers: api.headers, bearer: secret, signal };
-      try {
-        await world.http(`${inference}/${path}`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal });
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${inference}/${path}`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal }));
     },
 
     async revoke(keyId, signal) {

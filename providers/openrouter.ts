@@ -2,6 +2,7 @@ import { AdapterError, hasCode } from "../src/contract/errors.ts";
 import { fits } from "../src/contract/hint.ts";
 import { readAll } from "../src/contract/listing.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { type Admin, bindTo, guardrailOf } from "./openrouter/guardrails.ts";
 import { adminRefusal, verifyRefusal } from "./openrouter/refusals.ts";
@@ -91,13 +92,7 @@ function connectOpenRouter(settings: Settings, world: World): Provider & Require
     /** Not the list of models, which the vendor shows to everybody. */
     async verify(secret, signal) {
       const request = { action: "openrouter: verify key", method: "GET", bearer: secret, reply: ownKey, signal } as const;
-      try {
-        return verdictOf(await world.http(`${settings.baseUrl}/key`, { ...request, refusal: verifyRefusal }));
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => world.http(`${settings.baseUrl}/key`, { ...request, refusal: verifyRefusal }), verdictOf);
     },
 
     async setEnabled(keyId, enabled, signal) {

@@ -1,7 +1,8 @@
 import { shaped } from "../adapters/vault/session.ts";
-import { AdapterError, hasCode } from "../src/contract/errors.ts";
+import { AdapterError } from "../src/contract/errors.ts";
 import type { Finding } from "../src/contract/finding.ts";
 import { defineProvider, type Provider } from "../src/contract/provider.ts";
+import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
 import { created, roleId as roleIdReply, role as roleReply, type SecretIdRow, toKey } from "./vault-approle/replies.ts";
 import { openRole, unlessGone } from "./vault-approle/role.ts";
@@ -87,14 +88,7 @@ function connectAppRole(settings: Settings, world: World): Provider {
     },
 
     async verify(secret, signal) {
-      try {
-        await role.tryOut(secret, signal);
-        return "accepted";
-      } catch (error) {
-        if (hasCode(error, "unauthorized")) return "refused";
-        if (hasCode(error, "forbidden")) return "limited";
-        throw error;
-      }
+      return verdictOn(() => role.tryOut(secret, signal));
     },
 
     /** The secret-id first: after it is gone no further token can be born of it. */
