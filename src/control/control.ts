@@ -25,5 +25,6 @@ function explained(control: Control): Control {
           cause: error,
         });
       });
+  // Each keeps its own signature, which the compiler cannot follow through a list of entries.
   return Object.fromEntries(Object.entries(control).map(([name, operation]) => [name, wrap(operation)])) as unknown as Control;
 }

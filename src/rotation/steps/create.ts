@@ -5,7 +5,7 @@ import { awaitOpenCalls } from "../observe.ts";
 import { settleIntents } from "../settle.ts";
 import { makeKey } from "../supply/make.ts";
 import { drawFromPool, switchOn } from "../supply/pool.ts";
-import { regenerateIdleSlot } from "../supply/slots.ts";
+import { regenerateIdleSlot } from "../supply/regenerate.ts";
 
 /** Where the target comes from. A value in place is made like any other key: only that no vendor is told of it. */
 const FROM: Readonly<Record<Supply, StepRun>> = {
