@@ -62,8 +62,8 @@ const escaped = (text: string) => text.replace(/[&<>]/g, (letter) => `&#${letter
 export function checkParameters(form: URLSearchParams, known: Readonly<Record<string, RegExp>>): void {
   for (const [name, value] of form) {
     if (name === "Action" || name === "Version") continue;
-    const form = known[name];
-    if (form === undefined) throw new AwsRefused("ValidationError", `Unknown parameter ${name}`);
-    if (!form.test(value)) throw new AwsRefused("ValidationError", `Value at '${name}' failed to satisfy constraint`);
+    const wellFormed = known[name];
+    if (wellFormed === undefined) throw new AwsRefused("ValidationError", `Unknown parameter ${name}`);
+    if (!wellFormed.test(value)) throw new AwsRefused("ValidationError", `Value at '${name}' failed to satisfy constraint`);
   }
 }
