@@ -4,7 +4,7 @@ import type { VendorKey } from "../contract/provider.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { Key } from "../model.ts";
 import { randomName } from "../rotation/labels.ts";
-import { ledgerKey } from "../rotation/settle.ts";
+import { ledgerKey } from "../rotation/ledger-key.ts";
 import { neitherSlot } from "../rotation/slots.ts";
 import type { KeyPatch } from "../state/keys.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";

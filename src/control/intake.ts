@@ -6,7 +6,7 @@ import type { VendorKey } from "../contract/provider.ts";
 import type { Secret } from "../contract/secret.ts";
 import type { Key } from "../model.ts";
 import { newLabel } from "../rotation/labels.ts";
-import { ledgerKey } from "../rotation/settle.ts";
+import { ledgerKey } from "../rotation/ledger-key.ts";
 import { waitOf } from "../rotation/supply/person.ts";
 import { isAboutToDraw, putAway } from "../rotation/supply/shelf.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";

@@ -13,7 +13,7 @@ import { readModelProvider, vendorOf } from "./vendors.ts";
 /** A credential while it is put together. */
 export interface Draft {
   readonly name: string;
-  /** Equal for settings that get one and the same key; see `Key`. */
+  /** Equal for settings that get one and the same key; see `FollowedKey`. */
   readonly cell: string | undefined;
   /** The entry of `providers` that makes its keys. */
   readonly account: string;

@@ -17,7 +17,8 @@ export type KeyPlace =
   /** A reference that cannot be followed. */
   | { readonly is: "unclear"; readonly why: string };
 
-export interface Key {
+/** A key as a setting refers to it. */
+export interface FollowedKey {
   readonly place: KeyPlace;
   /** Equal for two settings that get one and the same value. It may be a secret: it is compared, never shown. */
   readonly cell: string | undefined;
@@ -28,7 +29,7 @@ const ENVIRONMENT = /^\$\{([A-Z_][A-Z0-9_]*)\}$/;
 const SUBSTITUTED = /(^|[^$])\$\{/;
 
 /** Follows the value of a setting to where its key is. No file but the configuration is read, and nothing is called. */
-export function followKey(value: unknown, config: Mapping, home: string, { tell }: Discretion): Key {
+export function followKey(value: unknown, config: Mapping, home: string, { tell }: Discretion): FollowedKey {
   if (value === undefined || value === null || value === "") return { place: { is: "absent" }, cell: undefined };
   if (typeof value === "string") {
     const variable = tell(ENVIRONMENT.exec(value)?.[1], FORM.variable);
@@ -95,6 +96,6 @@ function told(why: string): KeyPlace {
   return { is: "unclear", why };
 }
 
-function unclear(why: string): Key {
+function unclear(why: string): FollowedKey {
   return { place: told(why), cell: undefined };
 }

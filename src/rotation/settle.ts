@@ -3,6 +3,7 @@ import type { Secret } from "../contract/secret.ts";
 import type { Intent } from "../model.ts";
 import type { NewKey } from "../state/keys.ts";
 import type { Answer, StepContext } from "./context.ts";
+import { ledgerKey } from "./ledger-key.ts";
 import { again, storeHolds } from "./observe.ts";
 import { tellSlots } from "./slots.ts";
 
@@ -121,27 +122,4 @@ async function recover(context: StepContext, intent: Intent, found: VendorKey): 
   const secret = await context.call((signal) => ask(found.id, signal));
   await context.call((signal) => context.store.stage(intent.label, secret, signal));
   return secret;
-}
-
-/** A vendor's key as a new row of the ledger, before anything was done with it. */
-export function ledgerKey(
-  context: Pick<StepContext, "credential" | "provider">,
-  key: VendorKey,
-  version: string,
-): Omit<NewKey, "fingerprint" | "stage"> {
-  return {
-    credential: context.credential.name,
-    provider: context.provider.name,
-    version,
-    vendorId: key.id,
-    createdAt: key.createdAt.getTime(),
-    expiresAt: key.expiresAt?.getTime() ?? null,
-    promotedAt: null,
-    disabledAt: null,
-    revokeAnnouncedAt: null,
-    revokedAt: null,
-    leftAt: null,
-    probedAt: null,
-    deadAt: null,
-  };
 }

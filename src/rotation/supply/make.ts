@@ -4,9 +4,9 @@ import type { Secret } from "../../contract/secret.ts";
 import type { Key } from "../../model.ts";
 import type { Answer, StepContext } from "../context.ts";
 import { throughGate } from "../gate.ts";
+import { ledgerKey } from "../ledger-key.ts";
 import { again, asProblem } from "../observe.ts";
 import { longestWait, waitBefore } from "../retry.ts";
-import { ledgerKey } from "../settle.ts";
 import { retreat } from "../way-back.ts";
 
 /** Create calls that one rotation may make before a person must look. */
