@@ -18,7 +18,7 @@ export class DatabaseError extends Error {
  * Opens the ledger, for this process alone, and brings its schema up to date. `path` may be `:memory:`.
  *
  * Every commit is synced before it returns. Throws `DatabaseError` when another process has it open, when it was
- * written by a newer version, or when it cannot be read or written.
+ * written by a newer version, when it is damaged, or when it cannot be read or written.
  */
 export function openDatabase(path: string, migrations: URL): Db {
   let db: Db | undefined;
@@ -28,12 +28,21 @@ export function openDatabase(path: string, migrations: URL): Db {
     db.pragma("journal_mode = wal");
     db.pragma("synchronous = full");
     db.pragma("foreign_keys = on");
+    mustBeWhole(db, path);
     migrate(db, path, migrations);
     return db;
   } catch (error) {
     db?.close();
     throw explain(error, `${path}: cannot open the ledger`);
   }
+}
+
+const DAMAGED = { why: "it is not a database, or damaged", hint: "restore the last backup of the state directory" };
+
+/** A damaged page may be one that is first read, or written, in the middle of a rotation: it is looked for while nothing is under way. */
+function mustBeWhole(db: Db, path: string): void {
+  if (db.pragma("quick_check(1)", { simple: true }) === "ok") return;
+  throw new DatabaseError(`${path}: cannot open the ledger: ${DAMAGED.why}`, DAMAGED.hint);
 }
 
 function migrate(db: Db, path: string, directory: URL): void {
@@ -60,7 +69,7 @@ function migrate(db: Db, path: string, directory: URL): void {
 const CURES: readonly { code: RegExp; why: string; hint: string }[] = [
   { code: /^SQLITE_BUSY/, why: "another process has it open", hint: "only one daemon may use a state directory; stop the other one" },
   { code: /^SQLITE_FULL/, why: "the disk is full", hint: "free some space; nothing was lost" },
-  { code: /^SQLITE_(NOTADB|CORRUPT)/, why: "it is not a database, or damaged", hint: "restore the last backup of the state directory" },
+  { code: /^SQLITE_(NOTADB|CORRUPT)/, ...DAMAGED },
   {
     code: /^SQLITE_(READONLY|CANTOPEN|PERM)/,
     why: "it cannot be written",

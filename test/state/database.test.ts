@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -100,6 +100,20 @@ test("two cannot have it open", () => {
 
 test("a file that is no ledger is told, and not overwritten", () => {
   writeFileSync(path(), "this is not a database, and long enough to be looked at as one".repeat(100));
+  const error = refusal(() => openDatabase(path(), MIGRATIONS));
+  expect(error).toMatchObject({
+    message: `${path()}: cannot open the ledger: it is not a database, or damaged`,
+    hint: "restore the last backup of the state directory",
+  });
+});
+
+test("a damaged page is told at the start, not when it is first read in the middle of a rotation", () => {
+  const ledger = openDatabase(path(), MIGRATIONS);
+  const root = ledger.prepare("select rootpage from sqlite_schema where name = 'events'").pluck().get() as number;
+  const size = ledger.pragma("page_size", { simple: true }) as number;
+  ledger.close();
+  const file = readFileSync(path());
+  writeFileSync(path(), file.fill("x", (root - 1) * size, root * size));
   const error = refusal(() => openDatabase(path(), MIGRATIONS));
   expect(error).toMatchObject({
     message: `${path()}: cannot open the ledger: it is not a database, or damaged`,
