@@ -126,7 +126,8 @@ function stopOnSignal(daemon: Daemon, { log, notify }: { log: Logger; notify: No
 /** Says what is wrong and what to do; answers the exit code. */
 function explain(error: unknown, log: Logger): number {
   if (error instanceof ConfigError) {
-    for (const { path, line, column, message, hint } of error.problems) log.error({ path, line, column, hint }, message);
+    for (const { path, line, column, message, hint } of error.problems)
+      log.error({ config: error.file, path, line, column, hint }, message);
     return 2;
   }
   if (error instanceof DatabaseError || error instanceof AdapterError) {

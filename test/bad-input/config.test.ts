@@ -58,6 +58,7 @@ describe.each(WRONG_FILES)("$name", ({ change, msg, hint }) => {
     expect(said).toHaveLength(1);
     expect(said[0]?.msg).toMatch(msg);
     expect(said[0]?.hint).toMatch(hint);
+    expect(said[0]?.config, "which file").toBe(host.host.configPath);
     expect(host.host.log + checked.stdout + checked.stderr).not.toContain("canary");
 
     host.host.write("rotated.yaml", good);
@@ -75,7 +76,8 @@ test("a file that is not there, and a command line that is wrong", async () => {
   rmSync(host.host.configPath);
   const { code, said } = await refusedStart(host.host);
   expect(code).toBe(2);
-  expect(said).toEqual([{ msg: "no such file", hint: "make it, or give the right path; README.md has a short one to begin with" }]);
+  const hint = "make it, or give the right path; README.md has a short one to begin with";
+  expect(said).toEqual([{ msg: "no such file", hint, config: host.host.configPath }]);
   host.host.write("rotated.yaml", good);
 });
 

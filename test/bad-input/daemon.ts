@@ -8,6 +8,7 @@ export interface Line {
   readonly level: string;
   readonly msg: string;
   readonly hint?: string;
+  readonly config?: string;
   readonly path?: string;
   readonly line?: number;
   readonly reason?: string;
@@ -25,7 +26,7 @@ export const errors = (host: Host): Line[] => lines(host).filter(({ level }) => 
 /** Starts a daemon that cannot start, and gives its exit code and what it says. */
 export async function refusedStart(
   host: Host,
-): Promise<{ code: number | null; said: readonly { msg: string; hint: string | undefined }[] }> {
+): Promise<{ code: number | null; said: readonly { msg: string; hint: string | undefined; config: string | undefined }[] }> {
   const before = host.log.length;
   const daemon = host.launch();
   await once(daemon, "close");
@@ -38,7 +39,7 @@ export async function refusedStart(
     said: said
       .map((text) => JSON.parse(text) as Line)
       .filter(({ level }) => level === "error")
-      .map(({ msg, hint }) => ({ msg, hint })),
+      .map(({ msg, hint, config }) => ({ msg, hint, config })),
   };
 }
 
