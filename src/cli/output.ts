@@ -38,9 +38,12 @@ export function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Columns without borders. All but the last hold names, times and counts, whose characters are one column wide each. */
+/**
+ * Columns without borders. All but the last hold names, times and counts, whose characters are one column wide each. A line end in
+ * a cell is written as JSON writes it: what a person gave as a reason cannot look like a row of its own.
+ */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, ...rows];
+  const lines = [head, ...rows].map((line) => line.map((cell) => cell.replace(/[\n\t]/g, (end) => (end === "\n" ? "\\n" : "\\t"))));
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const padded = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
   return padded.map((line) => line.replace(/ +$/, "")).join("\n");

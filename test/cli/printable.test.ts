@@ -22,6 +22,18 @@ test("what others have named reaches the terminal as text: a label, a reason, a 
   for (const { all } of [shown, waited, unknown]) expect(all).not.toMatch(/[^\P{Cc}\n]/u);
 });
 
+test("a reason of several lines is one row of the history", async () => {
+  await using bench = await openBench();
+  const { events } = await bench.control.history({ limit: 1 }, { actor: "root", signal: AbortSignal.abort() });
+  bench.control.history = async () => ({
+    events: events.map((event) => ({ ...event, text: "reason x\n2026-01-01T00:00:00Z\ty" })),
+    next: null,
+  });
+  const { stdout } = await bench.run(["history"]);
+  expect(stdout).toContain(String.raw`reason x\n2026-01-01T00:00:00Z\ty`);
+  expect(stdout.trimEnd().split("\n"), "the head and one row").toHaveLength(2);
+});
+
 test("--json says the same value", async () => {
   await using bench = await openBench();
   const [first] = bench.control.credentials;
