@@ -2,7 +2,7 @@ import { type IncomingMessage, request as openRequest } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Operation, type Reply, type Request, ROUTES, type Route } from "../api.ts";
-import { ControlError, type ErrorReply } from "../api-errors.ts";
+import { ControlError, ERRORS, type ErrorReply } from "../api-errors.ts";
 import { Secret } from "../contract/secret.ts";
 import { isAway, Unreachable } from "./unreachable.ts";
 
@@ -66,9 +66,17 @@ export async function send(socketPath: string, { method, path, headers, body, ti
   // Without an agent, which keeps connections for later and looks at the names of hosts.
   const createConnection = () => connect({ path: socketPath, timeout: timeoutMs });
   const outgoing = openRequest({ createConnection, path, method, headers: all, timeout: timeoutMs, ...(signal && { signal }) });
+  let silent = false;
   outgoing.once("response", response.resolve);
   outgoing.on("error", response.reject);
-  outgoing.once("timeout", () => outgoing.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })));
+  outgoing.once("upgrade", (_, socket) => {
+    socket.destroy();
+    response.reject(notOurs(socketPath));
+  });
+  outgoing.once("timeout", () => {
+    silent = true;
+    outgoing.destroy(new Error("no answer"));
+  });
   outgoing.end(body);
   try {
     const incoming = await response.promise;
@@ -76,6 +84,8 @@ export async function send(socketPath: string, { method, path, headers, body, ti
     return readReply(incoming.statusCode ?? 0, text, socketPath);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
+    // Also in the middle of an answer, which then breaks off.
+    if (silent) throw explain("ETIMEDOUT", socketPath);
     throw isSystemError(error) ? explain(error.code, socketPath) : error;
   }
 }
@@ -106,9 +116,11 @@ function readReply(status: number, text: string, socketPath: string): unknown {
   } catch {
     throw notOurs(socketPath);
   }
+  // Every reply of the daemon has fields.
+  if (typeof reply !== "object" || reply === null || Array.isArray(reply) || Object.keys(reply).length === 0) throw notOurs(socketPath);
   if (status === 200) return reply;
-  const { error } = (reply ?? {}) as Partial<ErrorReply>;
-  if (error === undefined) throw notOurs(socketPath);
+  const { error } = reply as Partial<ErrorReply>;
+  if (!Object.hasOwn(ERRORS, error?.code ?? "") || error === undefined) throw notOurs(socketPath);
   throw new ControlError(error.code, error.message, error.hint);
 }
 

@@ -67,9 +67,9 @@ function watchConnect(instead: (options: IpcNetConnectOpts, connect: (options: I
 }
 
 /** Something else that listens where the daemon is looked for. */
-async function other(bench: Bench, answer: string): Promise<AsyncDisposable> {
+async function other(bench: Bench, answer: string, ends = true): Promise<AsyncDisposable> {
   const server = createServer((socket) => {
-    socket.once("data", () => socket.end(answer));
+    socket.once("data", () => (ends ? socket.end(answer) : socket.write(answer)));
     socket.on("error", () => {});
   });
   server.listen(join(bench.directory, "other.sock"));
@@ -83,6 +83,10 @@ test.each([
   ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n"],
   ["a web page", `HTTP/1.1 200 OK\r\ncontent-length: ${html.length}\r\n\r\n${html}`],
   ["JSON of somebody else", "HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}"],
+  ["JSON of somebody else that is fine", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"],
+  ["JSON that is no object", "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull"],
+  ["an error of somebody else", 'HTTP/1.1 500 Internal Server Error\r\ncontent-length: 16\r\n\r\n{"error":"oops"}'],
+  ["another protocol", "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"],
 ])("%s on the socket is told as what it is", async (_, answer) => {
   await using bench = await openBench();
   await using _other = await other(bench, answer);
@@ -110,6 +114,15 @@ test("a daemon that takes a request and never answers is waited for once, not si
   // The time that a route has is some seconds at least.
   using connected = watchConnect((options, connect) => connect({ ...options, timeout: 50 }));
   const ran = await bench.run(["status"]);
+  expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/ does not answer\nrotatectl: hint: look at its log: /) });
+  expect(connected.calls).toHaveLength(1);
+});
+
+test("a daemon that stops in the middle of its answer is waited for once, not six times", async () => {
+  await using bench = await openBench();
+  await using _other = await other(bench, 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"version":', false);
+  using connected = watchConnect((options, connect) => connect({ ...options, timeout: 50 }));
+  const ran = await bench.run(["status", "--socket", join(bench.directory, "other.sock")]);
   expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/ does not answer\nrotatectl: hint: look at its log: /) });
   expect(connected.calls).toHaveLength(1);
 });
