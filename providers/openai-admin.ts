@@ -90,10 +90,10 @@ function connectOpenAiAdmin({ baseUrl, scopes, verify, expiresIn, ...access }: S
 
     async revoke(keyId, signal) {
       const request = { action: "openai: delete admin key", method: "DELETE", reply: deleted, signal } as const;
-      const look = { action: "openai: look at admin keys", method: "GET", reply: adminKeyPage, signal } as const;
-      await api.unlessGone(
+      await api.end(
         () => api.call(`${keys}/${encodeURIComponent(keyId)}`, request),
-        () => api.call(`${keys}?limit=1`, look),
+        keyId,
+        () => rows(signal),
       );
     },
   };

@@ -143,12 +143,12 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
     async revoke(keyId, signal) {
       const request = { method: "DELETE", reply: deleted, signal } as const;
       const account = settings.accounts === "per-key" ? await ownAccount(keyId, signal) : undefined;
-      if (account === undefined) {
-        await unlessGone(() => admin(keyUrl(keyId), { ...request, action: "openai: delete key", refusal: deleteRefusal }), signal);
-      } else {
-        // One call for both, so that a crash leaves no empty account behind.
-        await unlessGone(() => admin(accountUrl(account), { ...request, action: "openai: delete service account" }), signal);
-      }
+      // One call for a key and its account, so that a crash leaves no empty account behind.
+      const end = () =>
+        account === undefined
+          ? admin(keyUrl(keyId), { ...request, action: "openai: delete key", refusal: deleteRefusal })
+          : admin(accountUrl(account), { ...request, action: "openai: delete service account" });
+      await api.end(end, keyId, () => rows(signal));
     },
   };
 

@@ -101,12 +101,14 @@ function connectOpenRouter(settings: Settings, world: World): Provider & Require
     },
 
     async revoke(keyId, signal) {
+      const action = "openrouter: delete key";
       try {
-        await admin(keyPath(keyId), { action: "openrouter: delete key", method: "DELETE", reply: deleted, signal });
+        await admin(keyPath(keyId), { action, method: "DELETE", reply: deleted, signal });
       } catch (error) {
         if (!hasCode(error, "notFound")) throw error;
-        // A wrong address answers 404 as well, and would let every key look gone: then this throws.
-        await readPage(0, signal);
+        // A wrong address answers 404 as well, and would let every key look gone: then listing throws.
+        if ((await rows(signal)).some(({ hash }) => hash === keyId))
+          throw new AdapterError("inconclusive", `${action}: it is said not to be there, and is listed`, { cause: error });
       }
     },
   };

@@ -50,6 +50,20 @@ export function adminApi({ adminKey, organization }: Access, world: World) {
       }
     },
 
+    /**
+     * Runs the call that ends a key. That there is no such thing is believed only where the key is not listed either: a wrong
+     * address says so of every key, and a part of the vendor that is behind of one that lives.
+     */
+    async end(ask: () => Promise<unknown>, keyId: string, list: () => Promise<readonly { readonly id: string }[]>): Promise<void> {
+      try {
+        await ask();
+      } catch (error) {
+        if (!hasCode(error, "notFound")) throw error;
+        if ((await list()).some(({ id }) => id === keyId))
+          throw new AdapterError("inconclusive", `openai: delete ${keyId}: it is said not to be there, and is listed`, { cause: error });
+      }
+    },
+
     /** Runs a call about one thing; `undefined` when the thing is gone, which `place` shows by being there. */
     async unlessGone<Reply>(ask: () => Promise<Reply>, place: () => Promise<unknown>): Promise<Reply | undefined> {
       try {

@@ -67,6 +67,15 @@ it("reads all pages where the vendor names no last id, and says nothing of more 
   expect(keys[0], "a row that says nothing of its last use").not.toHaveProperty("lastUsedAt");
 });
 
+it("takes no single 404 for done while the key lives", async () => {
+  const provider = connect();
+  const { id } = fake.vendor.admins.add("old", {});
+  fake.faults.add({ method: "DELETE", times: 1, fault: { do: "reply", status: 404 } });
+  await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: "inconclusive" });
+  await provider.revoke(id, signal);
+  expect((await provider.list(signal)).map((key) => key.id)).not.toContain(id);
+});
+
 describe("a restricted key", () => {
   it("comes from a person, and says why and how", () => {
     const settings = openaiAdmin.settings.parse({ adminKey: { store: "a" }, scopes: "restricted" });

@@ -216,6 +216,19 @@ describe("revoke", () => {
     expect(fake.vendor.account(account.id)).toMatchObject({ name: "made by a person" });
   });
 
+  it.each([
+    ["its own words", { do: "reply", status: 404, body: { error: { message: "No such API key", code: "not_found" } } }],
+    ["a balancer's page", { do: "html", status: 404 }],
+  ] as const)("takes no single 404 in %s for done while the key lives", async (_, fault) => {
+    for (const provider of [perKey, shared]) {
+      const { id, secret } = await provider.create({ label: "rotated-r-404" }, signal);
+      fake.faults.add({ method: "DELETE", times: 1, fault });
+      await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: "inconclusive", message: expect.stringContaining(id) });
+      await provider.revoke(id, signal);
+      expect(await provider.verify(secret, signal)).toBe("refused");
+    }
+  });
+
   it("does not take a wrong project for a key that is gone", async () => {
     const elsewhere = bench.connect({ project: "proj_wrong" });
     await expect(elsewhere.revoke(fake.key.id, signal)).rejects.toMatchObject({ code: "notFound" });

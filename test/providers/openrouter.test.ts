@@ -254,6 +254,14 @@ describe("the management key", () => {
   });
 });
 
+it("takes no single 404 for done while the key lives", async () => {
+  const { hash } = fake.vendor.addKey("old");
+  fake.faults.add({ method: "DELETE", times: 1, fault: { do: "reply", status: 404 } });
+  await expect(provider.revoke(hash, signal)).rejects.toMatchObject({ code: "inconclusive" });
+  await provider.revoke(hash, signal);
+  expect((await provider.list(signal)).map(({ id }) => id)).not.toContain(hash);
+});
+
 it("never shows a secret of the vendor in what is logged", async () => {
   const { secret } = await provider.create({ label: "rotated-s-1" }, signal);
   await provider.verify(secret, signal);
