@@ -128,7 +128,7 @@ function connectAnthropic(settings: Settings, world: World): Provider & Required
     async verify(secret, signal) {
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
       const headers = { "x-api-key": secret, ...VERSION };
-      const request = { ...call, action: "anthropic: verify key", headers, reply: z.looseObject({}), refusal: verifyRefusal, signal };
+      const request = { ...call, action: "anthropic: verify key", headers, refusal: verifyRefusal, signal };
       return verdictOn(() => world.http(`${inference}/v1/${path}`, request));
     },
 
@@ -151,13 +151,16 @@ function connectAnthropic(settings: Settings, world: World): Provider & Required
 }
 
 type Status = "active" | "inactive" | "archived";
-type VerifyCall = { readonly path: string; readonly method: "GET" | "POST"; readonly body?: object };
+type VerifyCall = Pick<HttpRequest<unknown>, "method" | "body" | "reply"> & { readonly path: string };
+
+/** The part of an answer that shows that it is one, and no page of somebody in between. */
+const listOf = (name: string) => z.looseObject({ [name]: z.array(z.unknown()) });
 
 /** The smallest requests. */
 const VERIFY_CALLS: Readonly<Record<Settings["verify"]["by"], (model: string | undefined) => VerifyCall>> = {
-  models: () => ({ path: "models?limit=1", method: "GET" }),
+  models: () => ({ path: "models?limit=1", method: "GET", reply: listOf("data") }),
   messages: (model) => {
     const body = { model, max_tokens: 1, messages: [{ role: "user", content: "ping" }] };
-    return { path: "messages", method: "POST", body };
+    return { path: "messages", method: "POST", body, reply: listOf("content") };
   },
 };

@@ -4,6 +4,7 @@ import { documented } from "../src/aws/replies.ts";
 import { IAM } from "../src/aws/services.ts";
 import { PLACES } from "../src/aws/user.ts";
 import { AdapterError, hasCode } from "../src/contract/errors.ts";
+import type { HttpRequest } from "../src/contract/http.ts";
 import { defineProvider, type Provider, type VendorKey } from "../src/contract/provider.ts";
 import { Secret } from "../src/contract/secret.ts";
 import { verdictOn } from "../src/contract/verdict.ts";
@@ -83,9 +84,7 @@ function connectBedrock(settings: Settings, world: World): Provider & Required<P
       const { host, path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model ?? "");
       const url = `${settings.inferenceUrl ?? `https://${host}.${region}.amazonaws.com`}/${path}`;
       const action = "aws bedrock: verify key";
-      return verdictOn(() =>
-        world.http(url, { ...call, action, bearer: secret, reply: z.looseObject({}), refusal: verifyRefusal, signal }),
-      );
+      return verdictOn(() => world.http(url, { ...call, action, bearer: secret, refusal: verifyRefusal, signal }));
     },
 
     async setEnabled(keyId, enabled, signal) {
@@ -111,13 +110,19 @@ function connectBedrock(settings: Settings, world: World): Provider & Required<P
   };
 }
 
-type VerifyCall = { readonly host: string; readonly path: string; readonly method: "GET" | "POST"; readonly body?: object };
+type VerifyCall = Pick<HttpRequest<unknown>, "method" | "body" | "reply"> & { readonly host: string; readonly path: string };
+
+/** The part of an answer that shows that it is one, and no page of somebody in between. */
+const answers = {
+  models: z.looseObject({ modelSummaries: z.array(z.unknown()) }),
+  converse: z.looseObject({ output: z.looseObject({}) }),
+} as const;
 
 /** The smallest requests. Listing the models is free, and answered by another part of Bedrock than the models themselves. */
 const VERIFY_CALLS: Readonly<Record<Settings["verify"]["by"], (model: string) => VerifyCall>> = {
-  models: () => ({ host: "bedrock", path: "foundation-models", method: "GET" }),
+  models: () => ({ host: "bedrock", path: "foundation-models", method: "GET", reply: answers.models }),
   converse: (model) => {
     const body = { messages: [{ role: "user", content: [{ text: "ping" }] }], inferenceConfig: { maxTokens: 1 } };
-    return { host: "bedrock-runtime", path: `model/${encodeURIComponent(model)}/converse`, method: "POST", body };
+    return { host: "bedrock-runtime", path: `model/${encodeURIComponent(model)}/converse`, method: "POST", body, reply: answers.converse };
   },
 };

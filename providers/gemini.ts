@@ -145,7 +145,7 @@ function connectGemini(settings: Settings, world: World): Provider & Required<Pi
     async verify(secret, signal) {
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
       const headers = { "x-goog-api-key": secret };
-      const request = { ...call, action: "gemini: verify key", headers, reply: z.looseObject({}), refusal: verifyRefusal, signal };
+      const request = { ...call, action: "gemini: verify key", headers, refusal: verifyRefusal, signal };
       return verdictOn(() => world.http(`${settings.inferenceUrl}/v1beta/${path}`, request));
     },
 
@@ -177,16 +177,24 @@ async function onceStarted<Reply>(call: Promise<Reply>): Promise<Reply> {
   }
 }
 
-type VerifyCall = { readonly path: string; readonly method: "GET" | "POST"; readonly body?: object };
+type VerifyCall = Pick<HttpRequest<unknown>, "method" | "body" | "reply"> & { readonly path: string };
+
+/** The part of an answer that shows that it is one, and no page of somebody in between. */
+const answers = {
+  models: z.looseObject({ models: z.array(z.unknown()) }),
+  tokens: z.looseObject({ totalTokens: z.number() }),
+  // A prompt that is refused has no candidates.
+  content: z.looseObject({ candidates: z.array(z.unknown()) }).or(z.looseObject({ promptFeedback: z.looseObject({}) })),
+} as const;
 
 const contents = [{ role: "user", parts: [{ text: "ping" }] }];
 
 /** The smallest requests. Counting tokens is free, and unlike a listing it needs the rights of the bound account. */
 const VERIFY_CALLS: Readonly<Record<Settings["verify"]["by"], (model: string | undefined) => VerifyCall>> = {
-  models: () => ({ path: "models?pageSize=1", method: "GET" }),
-  countTokens: (model) => ({ path: `models/${model}:countTokens`, method: "POST", body: { contents } }),
+  models: () => ({ path: "models?pageSize=1", method: "GET", reply: answers.models }),
+  countTokens: (model) => ({ path: `models/${model}:countTokens`, method: "POST", body: { contents }, reply: answers.tokens }),
   generateContent: (model) => {
     const body = { contents, generationConfig: { maxOutputTokens: 1 } };
-    return { path: `models/${model}:generateContent`, method: "POST", body };
+    return { path: `models/${model}:generateContent`, method: "POST", body, reply: answers.content };
   },
 };

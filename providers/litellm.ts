@@ -107,7 +107,7 @@ function connectLiteLlm(settings: Settings, world: World): Provider & Required<P
 
     async verify(secret, signal) {
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
-      const request = { ...call, action: "litellm: verify key", bearer: secret, reply: z.looseObject({}), signal };
+      const request = { ...call, action: "litellm: verify key", bearer: secret, signal };
       return verdictOn(() => world.http(`${settings.baseUrl}/v1/${path}`, { ...request, refusal: verifyRefusal }));
     },
 
@@ -134,12 +134,15 @@ function connectLiteLlm(settings: Settings, world: World): Provider & Required<P
   };
 }
 
-type VerifyCall = { readonly path: string; readonly method: "GET" | "POST"; readonly body?: object };
+type VerifyCall = Pick<HttpRequest<unknown>, "method" | "body" | "reply"> & { readonly path: string };
+
+/** The part of an answer that shows that it is one, and no page of somebody in between. */
+const listOf = (name: string) => z.looseObject({ [name]: z.array(z.unknown()) });
 
 const VERIFY_CALLS: Readonly<Record<Settings["verify"]["by"], (model: string | undefined) => VerifyCall>> = {
-  models: () => ({ path: "models", method: "GET" }),
+  models: () => ({ path: "models", method: "GET", reply: listOf("data") }),
   chat: (model) => {
     const messages = [{ role: "user", content: "ping" }];
-    return { path: "chat/completions", method: "POST", body: { model, messages, max_tokens: 1 } };
+    return { path: "chat/completions", method: "POST", body: { model, messages, max_tokens: 1 }, reply: listOf("choices") };
   },
 };

@@ -29,6 +29,9 @@ const settings = z.strictObject({
 
 type Settings = z.output<typeof settings>;
 
+/** What shows that an answer is a listing, and no page of somebody in between. */
+const listed = z.looseObject({ data: z.array(z.unknown()) });
+
 /** The admin keys of an OpenAI organization. */
 export const openaiAdmin = defineProvider({
   title: "OpenAI admin keys",
@@ -85,7 +88,7 @@ function connectOpenAiAdmin({ baseUrl, scopes, verify, expiresIn, ...access }: S
     async verify(secret, signal) {
       const url = verify === "projects" ? `${baseUrl}/organization/projects` : keys;
       const request = { action: "openai: verify admin key", method: "GET", headers: api.headers, bearer: secret, signal } as const;
-      return verdictOn(() => world.http(`${url}?limit=1`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal }));
+      return verdictOn(() => world.http(`${url}?limit=1`, { ...request, reply: listed, refusal: verifyRefusal }));
     },
 
     async revoke(keyId, signal) {

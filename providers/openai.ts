@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { afterCreate } from "../src/contract/after-create.ts";
+import type { HttpRequest } from "../src/contract/http.ts";
 import { type CreatedKey, defineProvider, type Provider } from "../src/contract/provider.ts";
 import { verdictOn } from "../src/contract/verdict.ts";
 import type { World } from "../src/contract/world.ts";
@@ -137,7 +138,7 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
     async verify(secret, signal) {
       const { path, ...call } = VERIFY_CALLS[settings.verify.by](settings.verify.model);
       const request = { ...call, action: "openai: verify key", headers: api.headers, bearer: secret, signal };
-      return verdictOn(() => world.http(`${inference}/${path}`, { ...request, reply: z.looseObject({}), refusal: verifyRefusal }));
+      return verdictOn(() => world.http(`${inference}/${path}`, { ...request, refusal: verifyRefusal }));
     },
 
     async revoke(keyId, signal) {
@@ -165,14 +166,20 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
 /** Accounts of an adopted key are called otherwise, and are not ours to delete. */
 const OUR_LABEL = /^rotated-/;
 
-type VerifyCall = { readonly path: string; readonly method: "GET" | "POST"; readonly body?: object };
+type VerifyCall = Pick<HttpRequest<unknown>, "method" | "body" | "reply"> & { readonly path: string };
+
+/** The part of an answer that shows that it is one, and no page of somebody in between. */
+const listOf = (name: string) => z.looseObject({ [name]: z.array(z.unknown()) });
 
 /** The smallest requests; the vendor takes no fewer than 16 output tokens for a response. */
 const VERIFY_CALLS: Readonly<Record<Settings["verify"]["by"], (model: string | undefined) => VerifyCall>> = {
-  models: () => ({ path: "models", method: "GET" }),
-  responses: (model) => ({ path: "responses", method: "POST", body: { model, input: "ping", max_output_tokens: 16, store: false } }),
+  models: () => ({ path: "models", method: "GET", reply: listOf("data") }),
+  responses: (model) => {
+    const body = { model, input: "ping", max_output_tokens: 16, store: false };
+    return { path: "responses", method: "POST", body, reply: listOf("output") };
+  },
   chat: (model) => {
     const messages = [{ role: "user", content: "ping" }];
-    return { path: "chat/completions", method: "POST", body: { model, messages, max_completion_tokens: 16 } };
+    return { path: "chat/completions", method: "POST", body: { model, messages, max_completion_tokens: 16 }, reply: listOf("choices") };
   },
 };

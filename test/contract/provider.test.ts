@@ -143,6 +143,14 @@ describe.each(casesOf(vendors, ["create", "intake", "dual-slot"]))("provider $ti
       }
     });
 
+    it("takes no other answer than the vendor's own for accepted", async () => {
+      const { secret } = await open.make();
+      for (const body of [{}, { error: { message: "blocked" } }, { status: "ok" }]) {
+        vendor.addFault({ fault: { do: "reply", status: 200, body }, times: 1 });
+        expect(await open.failure(open.provider.verify(secret, signal)), JSON.stringify(body)).toMatchObject({ code: "malformed" });
+      }
+    });
+
     it("uses a connection of its own", async () => {
       const { secret } = await open.make();
       const before = vendor.connections();
