@@ -109,6 +109,19 @@ describe("create", () => {
     expect(fake.vendor.everyKey().map(({ name }) => name)).not.toContain("rotated-several");
   });
 
+  it("makes a key where there are no guardrails, and believes no single 404 of that", async () => {
+    const old = fake.vendor.addKey("old");
+    const guardrail = fake.vendor.addGuardrail();
+    fake.vendor.guardrails.get(guardrail)?.add(old.hash);
+    const like = await listed(old);
+    fake.faults.add({ method: "GET", path: "/assignments/keys", times: 1, fault: { do: "html", status: 404 } });
+    const bound = await provider.create({ label: "rotated-once-404", like }, signal);
+    expect(fake.vendor.guardrails.get(guardrail)?.has(bound.id)).toBe(true);
+    fake.vendor.rules.hasGuardrails = false;
+    const { secret } = await provider.create({ label: "rotated-no-guardrails", like }, signal);
+    expect(await provider.verify(secret, signal)).toBe("accepted");
+  });
+
   it("says that the call is open when a guardrail cannot be bound: the key is there by then", async () => {
     const old = fake.vendor.addKey("old");
     fake.vendor.guardrails.get(fake.vendor.addGuardrail())?.add(old.hash);

@@ -26,6 +26,7 @@ export const isManagement = (path: string): boolean => /^\/(keys|guardrails)(\/|
 
 /** Answers one request of the management API, or throws a `Refusal`. */
 export function managementApi(vendor: Vendor, request: ManagementRequest): Answer {
+  if (!vendor.rules.hasGuardrails && request.path.startsWith("/guardrails")) throw new Refusal(404, "Not found");
   for (const { path, methods } of ROUTES) {
     const match = path.exec(request.path);
     const handler = methods[request.method];

@@ -32,9 +32,17 @@ export interface Rules {
   noCredit: boolean;
   /** Each listing finds another key used last, and those come first; the order is not documented. */
   usedComeFirst: boolean;
+  /** Whether there are guardrails at all. */
+  hasGuardrails: boolean;
 }
 
-const TODAYS_RULES: Readonly<Rules> = { disabledAnswers: 401, hashIsOfSecret: true, noCredit: false, usedComeFirst: false };
+const TODAYS_RULES: Readonly<Rules> = {
+  disabledAnswers: 401,
+  hashIsOfSecret: true,
+  noCredit: false,
+  usedComeFirst: false,
+  hasGuardrails: true,
+};
 
 export const DEFAULT_WORKSPACE = "00000000-0000-4000-8000-000000000001";
 
