@@ -197,6 +197,7 @@ describe("http", () => {
       if (request.url === "/empty") return response.writeHead(204).end();
       if (request.url === "/shape") return response.end('{"ok":"canary"}');
       if (request.url === "/large") return response.end(JSON.stringify({ ok: true, canary: "x".repeat(1 << 20) }));
+      if (request.url === "/marked") return response.end('\uFEFF{"ok":true}');
       if (request.url === "/half") return response.writeHead(200, { "content-length": "50" }).write('{"ok":', () => response.destroy());
       if (request.url === "/date")
         return response.writeHead(429, { date: new Date(0).toUTCString(), "retry-after": new Date(90_000).toUTCString() }).end();
@@ -220,6 +221,10 @@ describe("http", () => {
   ])("says of %s: %s, and nothing of the reply", async (path, code) => {
     const error = expect.objectContaining({ code, message: expect.not.stringContaining("canary") });
     await expect(get(network().http, `${url}${path}`)).rejects.toEqual(error);
+  });
+
+  it("reads JSON behind a byte order mark", async () => {
+    expect(await get(network().http, `${url}/marked`)).toEqual({ ok: true });
   });
 
   it("takes an empty answer where none is expected, and no page of HTML for one", async () => {

@@ -37,7 +37,8 @@ export function makeHttp(exchange: Exchange): Http {
     const { action, method, body, signal } = request;
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
     const reply = await exchange({ action, url, method, headers: wireHeaders(request), ...text, signal });
-    return check({ ...reply, empty: reply.body.length === 0, body: parseJson(Buffer.from(reply.body).toString("utf8")) }, request);
+    // A decoder, since some write a byte order mark before their JSON.
+    return check({ ...reply, empty: reply.body.length === 0, body: parseJson(new TextDecoder().decode(reply.body)) }, request);
   };
 }
 
