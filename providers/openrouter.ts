@@ -29,6 +29,9 @@ export const openrouter = defineProvider({
   connect: connectOpenRouter,
 });
 
+/** Rows of a page, as the vendor's documents say. */
+const PAGE_SIZE = 100;
+
 function connectOpenRouter(settings: Settings, world: World): Provider & Required<Pick<Provider, "create" | "setEnabled">> {
   const keyPath = (hash: string) => `/keys/${encodeURIComponent(hash)}`;
 
@@ -47,13 +50,20 @@ function connectOpenRouter(settings: Settings, world: World): Provider & Require
     return (await admin(`/keys?${query}`, { action: "openrouter: list keys", method: "GET", reply: keyPage, signal })).data;
   }
 
-  /** The vendor sets the size of a page and says nowhere how many there are: only one with nothing on it is the last. */
+  /**
+   * The vendor sets the size of a page and says nowhere how many there are: only one with nothing on it is the last. Something in
+   * its place that does not page shows the same again, whatever is asked: where that would not fill a page, it is all there is.
+   */
   function rows(signal: AbortSignal): Promise<readonly KeyRow[]> {
+    let before: string | undefined;
     return readAll({
       action: "openrouter: list keys",
       async readPage(offset) {
         const page = await readPage(offset, signal);
-        return { rows: page, isLast: page.length === 0 };
+        const shown = page.map(({ hash }) => hash).join();
+        const isAll = offset > 0 && shown === before && page.length < PAGE_SIZE;
+        before = shown;
+        return isAll ? { rows: [], isLast: true } : { rows: page, isLast: page.length === 0 };
       },
       idOf: ({ hash }) => hash,
     });

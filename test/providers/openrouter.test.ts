@@ -188,6 +188,16 @@ describe("list", () => {
     expect(new Set((await listing).map(({ id }) => id))).toEqual(new Set(expected));
   });
 
+  it("is whole where nothing pages and all fits a page, and is no answer where it may not", async () => {
+    fake.vendor.rules.pages = false;
+    const workspace = fake.vendor.addWorkspace();
+    const keys = Array.from({ length: 99 }, (_, n) => fake.vendor.addKey(`key ${n}`, { workspaceId: workspace }));
+    const ids = (await connect({ workspace }).list(signal)).map(({ id }) => id);
+    expect(new Set(ids)).toEqual(new Set(keys.map(({ hash }) => hash)));
+    fake.vendor.addKey("one that fills it", { workspaceId: workspace });
+    await expect(connect({ workspace }).list(signal)).rejects.toMatchObject({ code: "inconclusive" });
+  });
+
   it("does not end at a page that is shorter than the last vendor's pages were", async () => {
     const row = (n: number) => ({
       ...{ hash: `hash-${n}`, name: `key ${n}`, label: "sk-or-v1-000...0000", disabled: false, limit: null },

@@ -69,7 +69,8 @@ function listKeys(vendor: Vendor, { query }: ManagementRequest) {
   if (withDisabled !== "true" && withDisabled !== "false") throw new Refusal(400, "include_disabled: Invalid input");
   const workspace = query.get("workspace_id") ?? DEFAULT_WORKSPACE;
   const shown = vendor.everyKey().filter((key) => key.workspaceId === workspace && (withDisabled === "true" || !key.disabled));
-  const page = vendor.inOrder(shown).slice(offset, offset + PAGE_SIZE);
+  const from = vendor.rules.pages ? offset : 0;
+  const page = vendor.inOrder(shown).slice(from, from + PAGE_SIZE);
   return { data: page.map(keyRow) };
 }
 

@@ -32,6 +32,8 @@ export interface Rules {
   noCredit: boolean;
   /** Each listing finds another key used last, and those come first; the order is not documented. */
   usedComeFirst: boolean;
+  /** Whether its listings page; one that does not shows all, or as much as fits a page, whatever is asked. */
+  pages: boolean;
   /** Whether there are guardrails at all. */
   hasGuardrails: boolean;
 }
@@ -41,6 +43,7 @@ const TODAYS_RULES: Readonly<Rules> = {
   hashIsOfSecret: true,
   noCredit: false,
   usedComeFirst: false,
+  pages: true,
   hasGuardrails: true,
 };
 
