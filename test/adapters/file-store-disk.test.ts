@@ -57,6 +57,13 @@ describe.runIf(canMount)("the file store on a real file system (skipped where un
     });
   });
 
+  it("that has room for the characters of a document and not for its bytes: says so beforehand", () => {
+    const answer = onSmallDisk(`
+      writeFileSync(place.path, JSON.stringify({ key: "sk-canary-disk-1", note: "\u20ac".repeat(10_000) }));
+      return { preflight: await code(store.preflight(signal)), promote: await code(store.promote("v2", "v1", signal)) };`);
+    expect(answer).toEqual({ preflight: "full", promote: "full", seen: "sk-canary-disk-1", left: [] });
+  });
+
   it("that is mounted read-only: says so, and still reads", () => {
     const answer = onSmallDisk(`
       execFileSync("mount", ["-o", "remount,ro", directory]);

@@ -158,7 +158,7 @@ export function openCell({ who, path, field, document, modeFor, owner }: CellOpt
       const as = ownerFor(facts, wanted);
       await files.remove(probe);
       try {
-        await files.replace(probe, " ".repeat((text ?? "").length + ROOM_BYTES), as);
+        await files.replace(probe, " ".repeat(Buffer.byteLength(text ?? "") + ROOM_BYTES), as);
       } finally {
         await files.remove(probe);
       }
