@@ -196,7 +196,7 @@ describe("http", () => {
       if (request.url === "/html") return response.end("<html>canary</html>");
       if (request.url === "/empty") return response.writeHead(204).end();
       if (request.url === "/shape") return response.end('{"ok":"canary"}');
-      if (request.url === "/large") return response.end(JSON.stringify({ ok: true, canary: "x".repeat(1 << 20) }));
+      if (request.url === "/large") return response.end(JSON.stringify({ ok: true, canary: "x".repeat(4 << 20) }));
       if (request.url === "/marked") return response.end('\uFEFF{"ok":true}');
       if (request.url === "/half") return response.writeHead(200, { "content-length": "50" }).write('{"ok":', () => response.destroy());
       if (request.url === "/date")

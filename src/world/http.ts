@@ -6,7 +6,8 @@ import { Secret } from "../contract/secret.ts";
 import { staysHere } from "./hosts.ts";
 import { abortReason, requestFailure } from "./http-failure.ts";
 
-const MAX_REPLY_BYTES = 1 << 20;
+/** A page of a hundred keys can name hundreds of models for each. Several such answers at once must fit into the memory of the unit. */
+const MAX_REPLY_BYTES = 4 << 20;
 
 /** Where a debug line goes: facts and a constant message. */
 export type DebugLog = (fields: Readonly<Record<string, unknown>>, message: string) => void;

@@ -55,6 +55,13 @@ describe("list", () => {
     expect((await provider.list(signal)).map(({ id }) => id)).toEqual(tokens);
   });
 
+  it("reads a full page of keys that may call hundreds of models each", async () => {
+    const models = Array.from({ length: 300 }, (_, n) => `vendor-${n}/a-model-with-quite-a-long-name-${n}`);
+    const tokens = Array.from({ length: 100 }, (_, n) => fake.vendor.addKey(`many models ${n}`, { rights: { models } }).token);
+    expect((await provider.list(signal)).map(({ id }) => id)).toEqual(expect.arrayContaining(tokens));
+    for (const token of tokens) fake.vendor.remove(0, token);
+  });
+
   it("asks for pages of a hundred, which is all that the proxy gives", async () => {
     await provider.list(signal);
     expect(fake.log).toEqual(["GET /key/list?page=1&size=100&return_full_object=true"]);
