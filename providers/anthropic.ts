@@ -81,14 +81,13 @@ function connectAnthropic(settings: Settings, world: World): Provider & Required
     if (row.status !== status) throw new AdapterError("malformed", `${action}: the answer shows the key in another status`);
   }
 
-  /** Whether a key can never work again. A wrong address answers 404 as well, and would let every key look gone: then this throws. */
+  /** Whether a key can never work again. A wrong address answers 404 as well, and would let every key look gone: then listing throws. */
   async function isGone(id: string, signal: AbortSignal): Promise<boolean> {
     try {
       return !isLive(await look(id, "anthropic: look at key", signal));
     } catch (error) {
       if (!hasCode(error, "notFound")) throw error;
-      await page({ limit: "1" }, "anthropic: look at organization", signal);
-      return true;
+      return !(await rows(signal)).some((row) => row.id === id);
     }
   }
 
@@ -141,10 +140,14 @@ function connectAnthropic(settings: Settings, world: World): Provider & Required
     },
 
     async revoke(keyId, signal) {
+      const action = "anthropic: archive key";
       try {
-        await setStatus(keyId, "archived", "anthropic: archive key", signal);
+        await setStatus(keyId, "archived", action, signal);
       } catch (error) {
-        if (!hasCode(error, "notFound", "undeletable") || !(await isGone(keyId, signal))) throw error;
+        if (!hasCode(error, "notFound", "undeletable")) throw error;
+        if (await isGone(keyId, signal)) return;
+        if (hasCode(error, "undeletable")) throw error;
+        throw new AdapterError("inconclusive", `${action}: it is said not to be there, and it is`, { cause: error });
       }
     },
   };

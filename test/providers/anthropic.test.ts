@@ -169,6 +169,14 @@ describe("verify", () => {
   });
 });
 
+it.each([1, 2])("takes no 404 for done while the key lives, said to %i requests in a row", async (times) => {
+  const { id } = fake.vendor.addKey("old");
+  fake.faults.add({ path: `/api_keys/${id}$`, times, fault: { do: "html", status: 404 } });
+  await expect(provider.revoke(id, signal)).rejects.toMatchObject({ code: "inconclusive" });
+  await provider.revoke(id, signal);
+  expect((await provider.list(signal)).map((key) => key.id)).not.toContain(id);
+});
+
 describe("switching on and off", () => {
   it.each(["archived", "expired"] as const)("leaves a key alone that is %s: it is off, and never comes back", async (status) => {
     const more = status === "archived" ? ({ state: "archived" } as const) : { expiresAt: Date.now() - 1 };
