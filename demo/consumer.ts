@@ -10,6 +10,8 @@ export interface Consumer {
   readonly pairs: boolean;
   /** Starts it, after the daemon: it may get its key from there. Answers what it is, for people. */
   start(): Promise<string>;
-  /** Users who ask without end, four at a time. */
+  /** How many users ask at the same time. */
+  readonly clients: number;
+  /** Users who ask without end. */
   startLoad(): Load;
 }

@@ -11,6 +11,8 @@ import type { Store } from "./stores.ts";
 import { MODEL, type Vendor } from "./vendor.ts";
 
 const CLIENTS = 4;
+/** A real gateway works more than a second of processor time for a request: four users would keep a small machine from proving anything. */
+const GATEWAY_CLIENTS = 2;
 const STAND_IN = fileURLToPath(new URL("../test/fakes/stand-in-consumer.ts", import.meta.url));
 
 /** A small program that reads its key from the file or asks rotated for it, and again when it is told to. */
@@ -22,6 +24,7 @@ export async function standIn(stage: Stage, vendor: Vendor, { file }: Store): Pr
     config: { type: "command", reload: command("reload"), validate: command("validate") },
     use: {},
     pairs: false,
+    clients: CLIENTS,
     async start() {
       const key =
         file === undefined ? ["--program", await installResolve(stage), "--id", NAME] : ["--secret", file.path, "--field", file.field];
@@ -48,6 +51,7 @@ export async function openClaw(stage: Stage, vendor: Vendor, { file }: Store): P
     config: { type: "openclaw", url: address.url, token: stage.secret("gateway-token", GATEWAY_TOKEN) },
     use: { provider: "openai" },
     pairs: true,
+    clients: GATEWAY_CLIENTS,
     async start() {
       const basics = { vendor: vendor.url, port, agents };
       const config = file === undefined ? await withResolve(stage, basics) : withFile(basics, file);
@@ -58,7 +62,7 @@ export async function openClaw(stage: Stage, vendor: Vendor, { file }: Store): P
       const way = file === undefined ? "; it gets its key by `rotatectl resolve`" : "";
       return `a real OpenClaw gateway, ${address.url}, with the agents ${agents.join(" and ")}${way}`;
     },
-    startLoad: () => startLoad({ http: address.http, token: GATEWAY_TOKEN, agents, clients: CLIENTS, pauseMs: 1000 }),
+    startLoad: () => startLoad({ http: address.http, token: GATEWAY_TOKEN, agents, clients: GATEWAY_CLIENTS, pauseMs: 1000 }),
   };
 }
 

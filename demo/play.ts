@@ -45,7 +45,7 @@ export async function play(stage: Stage, options: Options): Promise<boolean> {
   const load = consumer.startLoad();
   stage.defer(() => load.stop());
   screen.gap();
-  screen.text("Four clients now use the consumer without a pause.");
+  screen.text(`${consumer.clients} clients now use the consumer without end.`);
   await sleep(QUIET_MS, undefined, { signal: stage.signal });
   if (load.failed > 0) throw new Error(`the consumer does not serve: ${load.failures[0]}`);
   const rotation = await shown(rotated, ["rotate", NAME, "--now", "--wait"]);

@@ -193,7 +193,7 @@ describe("npm run demo", { timeout: 90_000 }, () => {
   });
 });
 
-describe("npm run demo -- --openclaw", { timeout: 300_000 }, () => {
+describe("npm run demo -- --openclaw", { timeout: 600_000 }, () => {
   test("does the same with a real gateway", async () => {
     demo.start("--openclaw");
     expect(await demo.ended(), demo.output).toBe(0);

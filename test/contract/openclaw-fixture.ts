@@ -11,8 +11,11 @@ import { GATEWAY_TOKEN, makeRealGateway, openclawJson } from "../support/opencla
 import { testWorld } from "../support/world.ts";
 import type { ConsumerFixture, RunningConsumer } from "./consumer-fixture.ts";
 
-/** The real gateway answers a probe only after 75 s while the vendor is ill; nobody has to wait for that here. */
-const PATIENCE_MS = 8_000;
+/**
+ * The real gateway answers a probe only after 75 s while the vendor is ill; nobody has to wait for that here. A proof by two agents
+ * takes 4 s on a usual machine, and 14 s on a slow one.
+ */
+const PATIENCE_MS = 40_000;
 const clock = { ...realClock, deadline: (ms: number) => realClock.deadline(ms > 60_000 ? PATIENCE_MS : ms) };
 
 interface Program {
