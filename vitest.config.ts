@@ -7,13 +7,13 @@ const ALONE = [
   "test/systemd/**/*.test.ts",
   "test/end-to-end/{openclaw,own-store,shared-document,vault}.test.ts",
   "test/adapters/openclaw-real.test.ts",
+  "test/demo.test.ts",
 ];
 /** Tests of whole programs, which wait more than they compute: two files at a time. */
 const REAL = [
   "test/end-to-end/**/*.test.ts",
   "test/contract/consumer.test.ts",
   "test/contract/mirror-real.test.ts",
-  "test/demo.test.ts",
   "test/rotation/admin-credentials.test.ts",
 ];
 const PEERS = "**/node_modules/**";
