@@ -6,9 +6,10 @@ import { FileHost } from "./file-host.ts";
 import { chatsSince } from "./real-host.ts";
 
 const AGENTS = ["main", "helper"];
+const LIMIT_MS = 300_000;
 
-// A real gateway takes up to 25 s to start on a busy machine, and a first request through it some seconds more.
-describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
+// The proof of two agents costs a gateway some 24 s of processor time, twice a rotation; its users wait beside it on the same cores.
+describe("a real OpenClaw gateway under load", { timeout: LIMIT_MS + 60_000 }, () => {
   let real: FileHost;
   beforeAll(async () => {
     real = await FileHost.start(AGENTS);
@@ -17,13 +18,15 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
     await real?.stop();
   }, 60_000);
 
-  const load = () => startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents: AGENTS, clients: 4, pauseMs: 2500 });
+  // Asked in turns, two agents cost the gateway three seconds of processor time a request, one alone 0.7 s (OpenClaw 2026.9.6).
+  const load = (agents: readonly string[]) =>
+    startLoad({ http: real.gateway.http, token: GATEWAY_TOKEN, agents, clients: 2, pauseMs: 2500 });
 
   test("one key goes through all five steps, and no request fails", async () => {
-    const users = load();
+    const users = load(AGENTS);
     const before = real.vendor.key;
     const id = await real.rotate();
-    const rotation = await real.host.settled(id, 200_000);
+    const rotation = await real.host.settled(id, LIMIT_MS);
     await users.stop();
 
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
@@ -42,10 +45,10 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
   });
 
   test.each(["promote", "validate", "revoke"] as const)("SIGKILL of the daemon at %s, and nothing is lost", async (step) => {
-    const users = load();
+    const users = load(["main"]);
     const key = crypto.randomUUID();
     const id = await real.rotate({ key });
-    for (const until = Date.now() + 200_000; ; await sleep(5)) {
+    for (const until = Date.now() + LIMIT_MS; ; await sleep(5)) {
       const { open } = await real.host.show("main");
       if (open?.step === step) break;
       if (open === null || Date.now() > until) throw new Error(`never at ${step}\n${real.host.tail()}`);
@@ -53,7 +56,7 @@ describe("a real OpenClaw gateway under load", { timeout: 240_000 }, () => {
     await real.host.end("SIGKILL");
     await real.host.start();
     expect(await real.rotate({ key }), "the same request finds the same rotation").toBe(id);
-    const rotation = await real.host.settled(id, 200_000);
+    const rotation = await real.host.settled(id, LIMIT_MS);
     await users.stop();
     expect(rotation.outcome, JSON.stringify(rotation)).toBe("done");
     expect(users.failures).toEqual([]);
