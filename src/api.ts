@@ -123,7 +123,15 @@ export interface CredentialStatus {
   /** How many keys wait in the pool, brought by a person. */
   readonly pooled: number;
   readonly open: RotationView | null;
-  readonly last: { readonly rotation: number; readonly outcome: Outcome; readonly endedAt: number } | null;
+  readonly last: LastRotation | null;
+}
+
+export interface LastRotation {
+  readonly rotation: number;
+  readonly outcome: Outcome;
+  /** Why it did not end as `done`. */
+  readonly reason: string | null;
+  readonly endedAt: number;
 }
 
 export interface CredentialReply extends CredentialStatus {

@@ -1,4 +1,4 @@
-import type { CredentialStatus } from "../api.ts";
+import type { CredentialStatus, LastRotation } from "../api.ts";
 import type { RotationView } from "../api-views.ts";
 
 const UNITS = [
@@ -69,7 +69,11 @@ export function activity(credential: CredentialStatus, now: number): string {
   const gone = credential.configured ? [] : ["not in the configuration"];
   const paused = credential.paused ? ["paused"] : [];
   const open = credential.open === null ? [] : [standing(credential.open, now)];
-  const last = credential.last === null ? "never rotated" : `${credential.last.outcome} ${relative(credential.last.endedAt, now)}`;
+  const last = credential.last === null ? "never rotated" : ended(credential.last, now);
   const pool = credential.pooled === 0 ? [] : [`${credential.pooled} in the pool`];
   return [...gone, ...paused, ...(open.length > 0 ? open : [last]), ...pool].join(", ");
+}
+
+function ended({ outcome, reason, endedAt }: LastRotation, now: number): string {
+  return [`${outcome} ${relative(endedAt, now)}`, ...(reason === null ? [] : [reason])].join(": ");
 }

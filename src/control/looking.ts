@@ -1,7 +1,8 @@
 import ms from "ms";
-import type { Control, CredentialStatus } from "../api.ts";
+import type { Control, CredentialStatus, LastRotation } from "../api.ts";
 import { ControlError } from "../api-errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
+import type { Rotation } from "../model.ts";
 import { waitOf } from "../rotation/supply/person.ts";
 import { ownVersion } from "../version.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
@@ -9,6 +10,12 @@ import { eventView, keyView, rotationView } from "./views.ts";
 
 /** How often a watcher's rotation is looked at. A look is two indexed reads. */
 const WATCH_EVERY_MS = 100;
+
+function lastOf(rotation: Rotation | undefined): LastRotation | null {
+  if (rotation === undefined || rotation.outcome === null) return null;
+  const { id, outcome, lastError, endedAt, startedAt } = rotation;
+  return { rotation: id, outcome, reason: outcome === "done" ? null : lastError, endedAt: endedAt ?? startedAt };
+}
 
 /** The operations that only read the ledger. */
 export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "history" | "watch"> {
@@ -29,7 +36,6 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
     const live = ledger.keys.live(name);
     const current = live.find(({ stage }) => stage === "current");
     const open = ledger.rotations.open(name);
-    const last = ledger.rotations.lastEnded(name);
     return {
       name,
       configured: credential !== undefined,
@@ -40,7 +46,7 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
       current: current === undefined ? null : keyView(current, now),
       pooled: live.filter(({ stage }) => stage === "pooled").length,
       open: open === undefined ? null : rotationView(ledger, open),
-      last: last?.outcome == null ? null : { rotation: last.id, outcome: last.outcome, endedAt: last.endedAt ?? last.startedAt },
+      last: lastOf(ledger.rotations.lastEnded(name)),
     };
   }
 

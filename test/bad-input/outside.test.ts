@@ -31,7 +31,8 @@ describe("an admin key", () => {
     expect(ran.stderr).toMatch(/rotatectl: hint: ./);
     expect(ran.stdout + ran.stderr).not.toContain("canary");
     const shown = await host.host.show("main");
-    expect(shown).toMatchObject({ open: null, last: { outcome: "failed" } });
+    expect(shown).toMatchObject({ open: null, last: { outcome: "failed", reason: expect.stringMatching(/^openai: create key: /) } });
+    expect((await ctl("status")).stdout, "and why").toMatch(/failed (now|\d+ s ago): openai: create key: /);
     const { events } = await host.host.client.call("history", { name: "main", limit: 50 });
     expect(events.find(({ code }) => code === "planChanged")?.detail).toMatchObject({ plan: "discard", why: "forbidden" });
     expect(

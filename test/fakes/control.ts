@@ -81,7 +81,7 @@ function credential(name: string, more: Partial<CredentialReply> = {}): Credenti
     current: key("key_abc"),
     pooled: 0,
     open: null,
-    last: { rotation: 5, outcome: "done", endedAt: NOW - 3 * DAY },
+    last: { rotation: 5, outcome: "done", reason: null, endedAt: NOW - 3 * DAY },
     consumers: ["gateway"],
     schedule: "every 30d",
     window: { from: "02:00", to: "05:00", zone: "Europe/Berlin" },
