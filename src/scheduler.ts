@@ -1,10 +1,10 @@
-import type { Config, CredentialConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
 import type { Clock } from "./contract/world.ts";
 import type { Logger } from "./log.ts";
 import type { Key } from "./model.ts";
 import type { Engine } from "./rotation/engine.ts";
-import { CAN_BEGIN, type PlanName, pinPlan, ROUTINE } from "./rotation/plans.ts";
-import { intoWindow, nextRotation, spreadMissed, windowCloses } from "./schedule.ts";
+import { planFor } from "./rotation/plans.ts";
+import { intoWindow, nextRotation, spreadMissed } from "./schedule.ts";
 import { DatabaseError } from "./state/database.ts";
 import type { Ledger } from "./state/ledger.ts";
 
@@ -149,25 +149,3 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
 }
 
 export type Scheduler = ReturnType<typeof createScheduler>;
-
-/**
- * The plan of a rotation that starts now: of an empty store without a key of ours it is the first one. A key that waits in
- * the pool is taken before another one is made.
- */
-export function planFor(
-  { ledger, config }: { ledger: Ledger; config: () => Pick<Config, "providers"> },
-  credential: CredentialConfig,
-  { now, at, rehearsal = false }: { now: boolean; at: number; rehearsal?: boolean },
-) {
-  const stages = ledger.keys.live(credential.name).map(({ stage }) => stage);
-  const usual = config().providers[credential.provider]?.supply ?? "create";
-  const supply = !rehearsal && stages.includes("pooled") ? "intake" : usual;
-  const name: PlanName = rehearsal ? "rehearsal" : stages.includes("current") || !CAN_BEGIN[supply] ? ROUTINE[supply] : "initial";
-  return pinPlan(name, {
-    supply,
-    consumers: credential.consumers,
-    overlapMs: credential.overlapMs,
-    preflightUntil: now || credential.window === undefined ? null : windowCloses(at, credential.window),
-    now,
-  });
-}

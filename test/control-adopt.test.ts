@@ -54,6 +54,15 @@ describe("adopt", () => {
     expect((await host.host.show("main")).keys).toHaveLength(1);
   });
 
+  test("of what is managed, under another key's id: the person is told that it is another one", async () => {
+    await ctl("adopt", "main");
+    const { id } = host.vendor.key;
+    expect(await ctl("adopt", "main", "--key-id", "key_other")).toEqual(
+      refused(`the store of main holds ${id}, not key_other`, "rotatectl adopt main"),
+    );
+    expect(await ctl("adopt", "main", "--key-id", id)).toMatchObject({ code: 0 });
+  });
+
   test("twice at once is once, too", async () => {
     const { key } = host.vendor;
     const said = await Promise.all(Array.from({ length: 4 }, () => ctl("adopt", "main")));

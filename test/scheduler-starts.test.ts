@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Config, CredentialConfig } from "../src/config/config.ts";
 import { openLog } from "../src/log.ts";
 import type { Engine } from "../src/rotation/engine.ts";
-import { createScheduler, planFor } from "../src/scheduler.ts";
+import { planFor } from "../src/rotation/plans.ts";
+import { createScheduler } from "../src/scheduler.ts";
 import { DAY, HOUR, makeScheduler, START } from "./support/scheduler.ts";
 
 beforeEach(() => void vi.useFakeTimers({ now: START, toFake: ["setTimeout", "clearTimeout", "Date"] }));

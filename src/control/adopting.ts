@@ -8,21 +8,12 @@ import { ledgerKey } from "../rotation/ledger-key.ts";
 import { neitherSlot } from "../rotation/slots.ts";
 import type { KeyPatch } from "../state/keys.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
+import { mustBeAtRest, mustBeFree, mustBeNew } from "./may-adopt.ts";
 import { keyView } from "./views.ts";
 
-/** The operations that bring a credential under management, and out of it. */
-export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> {
+/** The operation that brings a credential under management. */
+export function adopting(parts: DaemonParts): Pick<Control, "adopt"> {
   const { ledger, clock, scheduler } = parts;
-
-  function mustBeAtRest(name: string): void {
-    const open = ledger.rotations.open(name);
-    if (open !== undefined)
-      throw new ControlError(
-        "conflict",
-        `${name} has an open rotation (${open.plan.name})`,
-        "wait until it is over, or say rotatectl abandon",
-      );
-  }
 
   /** The vendor's row of the key that the store holds. Its id is `said` by a person, or `known` to the ledger, where the list does not tell. */
   async function findKey(name: string, secret: Secret, { said, known }: Ids, signal: AbortSignal): Promise<VendorKey> {
@@ -60,65 +51,18 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         `the vendor lists no key ${keyId}`,
         "the admin credential sees one project only: is it the right one?",
       );
-    if (identified !== undefined && identified.id !== keyId) {
-      throw new ControlError("conflict", `the store of ${name} holds ${identified.id}, not ${keyId}`, `rotatectl adopt ${name}`);
-    }
+    if (identified !== undefined && identified.id !== keyId) throw holdsAnother(name, identified.id, keyId);
     return listed;
-  }
-
-  /** Two entries of the configuration may be one account, so the value counts as well as the vendor's id. */
-  function mustBeFree(name: string, provider: string, keyId: string, fingerprint: string | null): void {
-    const rows = ledger.keys.byVendorId(provider, keyId);
-    const holder = [...rows, ...(fingerprint === null ? [] : ledger.keys.fingerprinted(fingerprint))].find(
-      (row) => row.credential !== name && row.stage !== "dead" && ledger.credentials.get(row.credential)?.retiredAt == null,
-    );
-    if (holder === undefined) return;
-    throw new ControlError(
-      "conflict",
-      `credential ${holder.credential} already holds ${keyId}`,
-      "give each credential a key of its own, or retire the other one",
-    );
   }
 
   /** This credential's own row of the key, which has one at most. */
   const rowOf = (name: string, provider: string, keyId: string): Key | undefined =>
     ledger.keys.byVendorId(provider, keyId).find((row) => row.credential === name);
 
-  /** A key that was made dead, or shall be, is not taken back: at some vendors a person can undo its end. */
-  function mustBeNew(known: Key | undefined, row: Key | undefined): void {
-    if (row === undefined || row.id === known?.id || row.stage === "current") return;
-    throw new ControlError(
-      "conflict",
-      `${row.vendorId} is in the ledger of ${row.credential} already, as ${row.stage}`,
-      "put another key into the store, then adopt that one",
-    );
-  }
-
-  /** What was noted of a key when it was put aside says nothing of one that serves: somebody switched it on again. */
-  const servesAgain = (known: Key, { enabled }: VendorKey): KeyPatch => ({
-    stage: "current",
-    leftAt: null,
-    disabledAt: enabled ? null : known.disabledAt,
-  });
-
-  /** One credential needs both slots of an account: with a second one, each would wait for the other for ever. */
-  function mustHaveBothSlots(name: string, provider: string): void {
-    if (parts.config().providers[provider]?.supply !== "dual-slot") return;
-    const holder = ledger.keys
-      .liveAt(provider)
-      .find((row) => row.credential !== name && ledger.credentials.get(row.credential)?.retiredAt == null);
-    if (holder === undefined) return;
-    throw new ControlError(
-      "conflict",
-      `credential ${holder.credential} rotates the two keys of ${provider}, and needs both`,
-      "give each credential an account of its own, or retire the other one",
-    );
-  }
-
   return {
     async adopt({ name, keyId }, { actor, signal }) {
       const credential = credentialNamed(parts, name);
-      mustBeAtRest(name);
+      mustBeAtRest(parts, name);
       const call = AbortSignal.any([signal, clock.deadline(parts.config().timing.callTimeoutMs * 4)]);
       const store = parts.plugs().store(credential);
       const secret = await store.read("current", call);
@@ -132,18 +76,20 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
       // One that was announced as revoked is a debt for ever, and not taken back.
       const known = ledger.keys.live(name).findLast((key) => key.fingerprint === fingerprint && key.revokeAnnouncedAt === null);
       // While the credential was retired, a person may have deleted the key.
-      if (known?.stage === "current" && ledger.credentials.get(name)?.retiredAt == null) return bringBack(known, actor);
+      if (known?.stage === "current" && ledger.credentials.get(name)?.retiredAt == null) {
+        if (keyId !== undefined && keyId !== known.vendorId) throw holdsAnother(name, known.vendorId, keyId);
+        return bringBack(known, actor);
+      }
 
       const found = await findKey(name, secret, { said: keyId, known: known?.vendorId }, call);
-      mustBeFree(name, credential.provider, found.id, fingerprint);
-      mustHaveBothSlots(name, credential.provider);
+      const wanted = { name, provider: credential.provider, keyId: found.id, fingerprint };
+      mustBeFree(parts, wanted);
       mustBeNew(known, rowOf(name, credential.provider, found.id));
       const version = known?.version ?? `adopted-${parts.installation}-${randomName(20, parts.random)}`;
       await store.stage(version, secret, call);
       // Meanwhile somebody else may have adopted it, or its neighbour.
-      mustBeAtRest(name);
-      mustBeFree(name, credential.provider, found.id, fingerprint);
-      mustHaveBothSlots(name, credential.provider);
+      mustBeAtRest(parts, name);
+      mustBeFree(parts, wanted);
       const row = rowOf(name, credential.provider, found.id);
       mustBeNew(known, row);
       if (row?.stage === "current") {
@@ -174,54 +120,12 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
         message: `${found.id} is under management; nothing was changed at the vendor${rest}${beside}`,
       };
     },
-
-    async retire({ name }, { actor }) {
-      const state = ledger.credentials.get(name);
-      if (state === undefined) credentialNamed(parts, name);
-      mustBeAtRest(name);
-      const debts = ledger.keys.live(name).filter(({ stage }) => stage === "pending" || stage === "retiring");
-      const [intent] = ledger.keys.openIntents(name);
-      const first = Object.hasOwn(parts.config().credentials, name) ? "" : `put ${name} back into the configuration and reload, then `;
-      if (intent !== undefined) {
-        throw new ControlError(
-          "conflict",
-          `${name} has a create call that is not settled yet: ${intent.label}`,
-          `${first}a rotation settles it: rotatectl rotate ${name}`,
-        );
-      }
-      if (debts.length > 0) {
-        const ids = debts.map(({ vendorId }) => vendorId).join(", ");
-        throw new ControlError(
-          "conflict",
-          `${name} has keys that are not dead yet: ${ids}`,
-          `${first}a rotation makes them dead: rotatectl rotate ${name}`,
-        );
-      }
-      const current = ledger.keys.live(name).find(({ stage }) => stage === "current");
-      const pooled = ledger.keys.live(name).filter(({ stage }) => stage === "pooled");
-      const poolIds = pooled.map(({ vendorId }) => vendorId).join(", ");
-      const detail = { actor, keyId: current?.vendorId ?? null, ...(pooled.length > 0 && { pooled: poolIds }) };
-      ledger.record(name, [{ code: "retired", detail }], () => ledger.credentials.retire(name, clock.now()));
-      scheduler.touch(name);
-      const rest =
-        pooled.length === 0
-          ? ""
-          : `; its pool (${poolIds}) stays as it is, at the vendor and in the store's keep: delete those keys in the vendor's console, too, or bring the credential back with rotatectl adopt`;
-      const message =
-        current === undefined
-          ? `${name} is retired; it had no key in use`
-          : `${name} is retired; its key ${current.vendorId} stays valid at the vendor and in the store, and nobody rotates it any more: delete it in the vendor's console once nothing uses it`;
-      const now = clock.now();
-      const key = current === undefined ? null : keyView(current, now);
-      return { credential: name, key, pooled: pooled.map((row) => keyView(row, now)), message: `${message}${rest}` };
-    },
   };
 
   function bringBack(key: Key, actor: string) {
     const retired = ledger.credentials.get(key.credential)?.retiredAt != null;
     if (retired) {
-      mustBeFree(key.credential, key.provider, key.vendorId, key.fingerprint);
-      mustHaveBothSlots(key.credential, key.provider);
+      mustBeFree(parts, { name: key.credential, provider: key.provider, keyId: key.vendorId, fingerprint: key.fingerprint });
       ledger.record(key.credential, [{ code: "adopted", detail: { keyId: key.vendorId, actor } }], () =>
         ledger.credentials.retire(key.credential, null),
       );
@@ -231,6 +135,17 @@ export function adopting(parts: DaemonParts): Pick<Control, "adopt" | "retire"> 
     return { credential: key.credential, key: keyView(key, clock.now()), message };
   }
 }
+
+function holdsAnother(name: string, held: string, said: string): ControlError {
+  return new ControlError("conflict", `the store of ${name} holds ${held}, not ${said}`, `rotatectl adopt ${name}`);
+}
+
+/** What was noted of a key when it was put aside says nothing of one that serves: somebody switched it on again. */
+const servesAgain = (known: Key, { enabled }: VendorKey): KeyPatch => ({
+  stage: "current",
+  leftAt: null,
+  disabledAt: enabled ? null : known.disabledAt,
+});
 
 /** The vendor's ids of the key that the store holds, as far as anybody says them. */
 interface Ids {

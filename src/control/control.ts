@@ -6,11 +6,12 @@ import { asking } from "./asking.ts";
 import type { DaemonParts } from "./daemon-parts.ts";
 import { intake } from "./intake.ts";
 import { looking } from "./looking.ts";
+import { retiring } from "./retiring.ts";
 import { steering } from "./steering.ts";
 
 /** What the daemon can do for a person, put together from its kinds of operation. */
 export function createControl(parts: DaemonParts): Control {
-  return explained({ ...looking(parts), ...steering(parts), ...asking(parts), ...adopting(parts), ...intake(parts) });
+  return explained({ ...looking(parts), ...steering(parts), ...asking(parts), ...adopting(parts), ...retiring(parts), ...intake(parts) });
 }
 
 /** A full disk, or a vendor or store that does not answer, is no fault of the daemon: who asked is told what to do about it. */

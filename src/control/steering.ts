@@ -2,7 +2,7 @@ import type { Ask, Control, RotateRequest, StartedRotation, Which } from "../api
 import { ControlError, type ErrorBody } from "../api-errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import type { Rotation } from "../model.ts";
-import { planFor } from "../scheduler.ts";
+import { planFor } from "../rotation/plans.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 import { rotationView } from "./views.ts";
 

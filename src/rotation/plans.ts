@@ -1,4 +1,7 @@
+import type { Config, CredentialConfig } from "../config/config.ts";
 import type { PinnedPlan, Step, Supply } from "../model.ts";
+import { windowCloses } from "../schedule.ts";
+import type { Ledger } from "../state/ledger.ts";
 
 /** The plans, as data: the engine knows none of them by name. */
 export const PLANS = {
@@ -48,4 +51,26 @@ export function pinPlan(
     rehearsal: name === "rehearsal",
     wayBack: name === "discard" || name === "back",
   };
+}
+
+/**
+ * The plan of a rotation that starts now: of an empty store without a key of ours it is the first one. A key that waits in
+ * the pool is taken before another one is made.
+ */
+export function planFor(
+  { ledger, config }: { ledger: Ledger; config: () => Pick<Config, "providers"> },
+  credential: CredentialConfig,
+  { now, at, rehearsal = false }: { now: boolean; at: number; rehearsal?: boolean },
+) {
+  const stages = ledger.keys.live(credential.name).map(({ stage }) => stage);
+  const usual = config().providers[credential.provider]?.supply ?? "create";
+  const supply = !rehearsal && stages.includes("pooled") ? "intake" : usual;
+  const name: PlanName = rehearsal ? "rehearsal" : stages.includes("current") || !CAN_BEGIN[supply] ? ROUTINE[supply] : "initial";
+  return pinPlan(name, {
+    supply,
+    consumers: credential.consumers,
+    overlapMs: credential.overlapMs,
+    preflightUntil: now || credential.window === undefined ? null : windowCloses(at, credential.window),
+    now,
+  });
 }
