@@ -62,8 +62,8 @@ async function run(program: string, argv: readonly string[], path = hostPath.joi
   return { pid: child.pid, code, stdout: stdout.join(""), stderr: stderr.join("") };
 }
 
-async function expectLaunched(program: string): Promise<void> {
-  const ran = await run(program, ["rotate", "a b", "--reason=$HOME 'x'"]);
+async function expectLaunched(program: string, path?: string): Promise<void> {
+  const ran = await run(program, ["rotate", "a b", "--reason=$HOME 'x'"], path);
   expect(ran, ran.stderr).toMatchObject({ code: 3, stderr: "" });
   const seen = JSON.parse(ran.stdout);
   expect(seen.argv).toEqual(["rotate", "a b", "--reason=$HOME 'x'"]);
@@ -85,6 +85,16 @@ describe.each(["rotated", "rotatectl"])("%s", (program) => {
     await makePackage(join(modules, "rotated"));
     await symlink(join(root, "node_modules", nodePackage), join(modules, nodePackage));
     await expectLaunched(join(modules, "rotated/bin", program));
+  });
+
+  test("needs no other program where npm has linked it", async () => {
+    const prefix = await mkdtemp(join(directory, "prefix-"));
+    await makePackage(join(prefix, "lib/node_modules/rotated"));
+    await symlink(join(clone, "node_modules"), join(prefix, "lib/node_modules/rotated/node_modules"));
+    await mkdir(join(prefix, "bin"));
+    await symlink(join("../lib/node_modules/rotated/bin", program), join(prefix, "bin", program));
+    await expectLaunched(join(prefix, "bin", program), "/nothing");
+    await expectLaunched(join(clone, "bin", program), "/nothing");
   });
 
   test("says its version", async () => {

@@ -49,7 +49,7 @@ interface Waiting {
 /** Opens a connection and waits for the gateway's challenge. */
 export async function openChannel({ name, settings, world }: Access, signal: AbortSignal): Promise<Channel> {
   signal.throwIfAborted();
-  const socket = world.openWebSocket(settings.url);
+  const socket = await world.openWebSocket(settings.url);
   const greeting = Promise.withResolvers<Challenge>();
   const waiting = new Map<string, Waiting>();
   let opened = false;

@@ -36,13 +36,17 @@ export async function main(argv: readonly string[], given: Io = processIo()): Pr
   }
 }
 
-/** The program as far as this call needs it: only the command that is named gets its options. */
+/** The program as far as this call needs it: a command that comes first stands alone, and only the one that is named has its options. */
 async function describe(program: Command, cli: Cli, argv: readonly string[]): Promise<void> {
   program
     .description("Looks at and steers rotated, the daemon that rotates the keys of LLM vendors.")
-    .version(ownVersion(), "--version")
+    .option("--version", "output the version number")
     .option("--socket <path>", `the daemon's socket (default: $ROTATED_SOCKET or ${DEFAULT_SOCKET})`, socketPath)
     .option("--idempotency-key <text>", "for scripts: the same request with the same key is done once", requestKey)
+    .on("option:version", () => {
+      cli.io.out(ownVersion());
+      throw new CommanderError(0, "commander.version", "");
+    })
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({
@@ -55,7 +59,9 @@ async function describe(program: Command, cli: Cli, argv: readonly string[]): Pr
       "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 stuck (a person is needed).\n'rotatectl COMMAND --help' has examples.",
     );
   const named = calledCommand(argv);
+  const [first = ""] = argv;
   for (const [name, { summary, load, hidden }] of Object.entries(COMMANDS)) {
+    if (name !== first && first !== "__complete" && Object.hasOwn(COMMANDS, first)) continue;
     const command = program.command(name, { hidden: hidden === true }).description(summary);
     if (name === named || named === "__complete") (await load()).define(command, cli);
   }

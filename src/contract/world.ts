@@ -15,7 +15,7 @@ export interface World {
   readonly exchange: Exchange;
   readonly files: Files;
   /** Opens a WebSocket through the configured proxy and CAs. Refuses `ws:` off loopback unless plain text is allowed. */
-  readonly openWebSocket: (url: string) => WebSocket;
+  readonly openWebSocket: (url: string) => Promise<WebSocket>;
   readonly run: RunCommand;
   /**
    * The secret behind a reference, read anew at each call. Throws `AdapterError` `misconfigured` or `denied`; behind a store, what

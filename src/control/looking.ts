@@ -4,6 +4,7 @@ import { ControlError } from "../api-errors.ts";
 import type { CredentialConfig } from "../config/config.ts";
 import type { Rotation } from "../model.ts";
 import { waitOf } from "../rotation/supply/person.ts";
+import type { CredentialState } from "../state/credentials.ts";
 import { ownVersion } from "../version.ts";
 import { credentialNamed, type DaemonParts } from "./daemon-parts.ts";
 import { eventView, keyView, rotationView } from "./views.ts";
@@ -20,18 +21,20 @@ function lastOf(rotation: Rotation | undefined): LastRotation | null {
 /** The operations that only read the ledger. */
 export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "history" | "watch"> {
   const { ledger, scheduler, clock } = parts;
+  // Of what runs: an upgrade may lie under it already.
+  const version = ownVersion();
 
   /** What is left of credentials that are no longer in the configuration. Nobody rotates the key of one that nobody has retired. */
-  function leftBehind(): string[] {
+  function leftBehind(states: readonly CredentialState[]): string[] {
     const { credentials } = parts.config();
     const owing = [...ledger.rotations.allOpen().map(({ credential }) => credential), ...ledger.keys.indebted()];
-    const forgotten = ledger.credentials
-      .all()
-      .filter(({ name, retiredAt }) => retiredAt === null && !Object.hasOwn(credentials, name) && ledger.keys.live(name).length > 0);
+    const forgotten = states.filter(
+      ({ name, retiredAt }) => retiredAt === null && !Object.hasOwn(credentials, name) && ledger.keys.live(name).length > 0,
+    );
     return [...new Set([...owing, ...forgotten.map(({ name }) => name)])].filter((name) => !Object.hasOwn(credentials, name));
   }
 
-  function statusOf(name: string, credential: CredentialConfig | undefined): CredentialStatus {
+  function statusOf(name: string, credential: CredentialConfig | undefined, state: CredentialState | undefined): CredentialStatus {
     const now = clock.now();
     const live = ledger.keys.live(name);
     const current = live.find(({ stage }) => stage === "current");
@@ -41,7 +44,7 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
       configured: credential !== undefined,
       provider: credential?.provider ?? live[0]?.provider ?? "–",
       store: credential?.store.use ?? "–",
-      paused: ledger.credentials.isPaused(name),
+      paused: state !== undefined && state.pausedAt !== null,
       nextAt: scheduler.nextAt(name) ?? null,
       current: current === undefined ? null : keyView(current, now),
       pooled: live.filter(({ stage }) => stage === "pooled").length,
@@ -53,25 +56,26 @@ export function looking(parts: DaemonParts): Pick<Control, "status" | "show" | "
   return {
     async status() {
       const { warnings, credentials } = parts.config();
+      const all = ledger.credentials.all();
+      const states = new Map(all.map((state) => [state.name, state]));
+      const inForce = Object.values(credentials).filter(({ name }) => states.get(name)?.retiredAt == null);
       return {
-        version: ownVersion(),
+        version,
         since: parts.since,
         config: { path: parts.configPath, loadedAt: parts.configLoadedAt(), warnings },
         credentials: [
-          ...Object.values(credentials)
-            .filter(({ name }) => ledger.credentials.get(name)?.retiredAt == null)
-            .map((credential) => statusOf(credential.name, credential)),
-          ...leftBehind().map((name) => statusOf(name, undefined)),
+          ...inForce.map((credential) => statusOf(credential.name, credential, states.get(credential.name))),
+          ...leftBehind(all).map((name) => statusOf(name, undefined, states.get(name))),
         ],
       };
     },
 
     async show({ name }) {
-      const credential = leftBehind().includes(name) ? undefined : credentialNamed(parts, name);
+      const credential = leftBehind(ledger.credentials.all()).includes(name) ? undefined : credentialNamed(parts, name);
       const schedule = credential?.schedule;
       const consumers = credential === undefined ? [] : parts.plugs().consumers(credential, []);
       return {
-        ...statusOf(name, credential),
+        ...statusOf(name, credential, ledger.credentials.get(name)),
         consumers: consumers.map((plug) => plug.name),
         schedule: schedule === undefined ? null : "every" in schedule ? `every ${ms(schedule.every)}` : `${schedule.cron} ${schedule.zone}`,
         window: credential?.window ?? null,

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
-import { Agent, type Dispatcher, Pool, ProxyAgent, WebSocket as UndiciWebSocket } from "undici";
+import { Agent, type Dispatcher, Pool, ProxyAgent } from "undici";
 import type { NetworkConfig } from "../config/config.ts";
 import { AdapterError } from "../contract/errors.ts";
 import { errnoOf } from "../contract/file-errors.ts";
@@ -16,7 +16,7 @@ export interface Network {
   readonly http: Http;
   readonly exchange: Exchange;
   /** Opens a WebSocket by the same proxy, CA and plain-text rules as `http`; throws `insecure` for plain text off loopback. */
-  readonly openWebSocket: (url: string) => WebSocket;
+  readonly openWebSocket: (url: string) => Promise<WebSocket>;
   /** Breaks the requests that are still on their way. A WebSocket is its owner's to close. */
   close(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export function openNetwork(config: NetworkConfig, { log }: { readonly log?: Deb
   return {
     http: makeHttp(exchange),
     exchange,
-    openWebSocket(address) {
+    async openWebSocket(address) {
       const url = new URL(address);
       if (["ws:", "http:"].includes(url.protocol) && !config.allowHttp && !isLoopback(url)) {
         throw new AdapterError("insecure", `open WebSocket: plain text to ${url.host}`, {
@@ -53,7 +53,9 @@ export function openNetwork(config: NetworkConfig, { log }: { readonly log?: Deb
         });
       }
       log?.({ url: `${url.origin}${url.pathname}` }, "open WebSocket");
-      return new UndiciWebSocket(url, { dispatcher: routeSocket(url).dispatcher });
+      // Loaded when it is needed: a start need not wait for it.
+      const { WebSocket } = await import("./web-socket.ts");
+      return new WebSocket(url, { dispatcher: routeSocket(url).dispatcher });
     },
     async close() {
       await Promise.all([direct, proxy?.forward, proxy?.tunnel].map((dispatcher) => dispatcher?.destroy()));

@@ -46,10 +46,10 @@ export function failingSockets(
   let count = 0;
   return {
     failed: () => count >= at,
-    openWebSocket(url) {
+    async openWebSocket(url) {
       count += 1;
       if (count >= at) throw new AdapterError("unavailable", "the process died here");
-      const socket = open(url);
+      const socket = await open(url);
       const send = socket.send.bind(socket);
       socket.addEventListener("message", (event) => {
         if (count < at) return;

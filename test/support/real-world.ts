@@ -13,9 +13,7 @@ export function realWorld(stateDirectory: string): World {
     http: () => Promise.reject(new Error("no HTTP in this test")),
     exchange: () => Promise.reject(new Error("no HTTP in this test")),
     files: realFiles,
-    openWebSocket: () => {
-      throw new Error("no WebSocket in this test");
-    },
+    openWebSocket: () => Promise.reject(new Error("no WebSocket in this test")),
     run: runCommand,
     secret: secretResolver({ files: realFiles, env: {}, credentialsDirectory: stateDirectory }),
     stateDirectory,

@@ -1,0 +1,2 @@
+// Commander can run subcommands that are programs of their own. There are none.
+module.exports = {};
