@@ -16,7 +16,7 @@ export function mustBeAtRest({ ledger }: Parts, name: string): void {
 }
 
 /** A key that a credential wants to take, as the vendor names it; its fingerprint is null where the value is not known. */
-export interface Wanted {
+interface Wanted {
   readonly name: string;
   readonly provider: string;
   readonly keyId: string;
