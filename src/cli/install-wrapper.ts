@@ -19,7 +19,7 @@ const OTHER_ACCOUNT = "run it as the account that the gateway runs as: sudo -u A
  */
 export async function installWrapper(io: Io, path: string, socket: string): Promise<void> {
   if (!isAbsolute(socket))
-    throw new UsageError(`${socket} is not an absolute path`, "OpenClaw calls the program from a directory of its own");
+    throw new UsageError(`'${socket}' is not an absolute path`, "OpenClaw calls the program from a directory of its own");
   await mustBeFree(path);
   await realFiles.replace(path, wrapper(socket), { mode: 0o700 }).catch((cause: unknown) => {
     throw new UsageError(`${path} cannot be written: ${errnoOf(cause) ?? "unknown error"}`, OTHER_ACCOUNT);
@@ -36,7 +36,7 @@ const uid = () => process.geteuid?.() ?? -1;
 
 async function mustBeFree(path: string): Promise<void> {
   if (!isAbsolute(path) || normalize(path) !== path || basename(path) === "")
-    throw new UsageError(`${path} is not an absolute path of a file`, "such as /home/alice/.openclaw/rotated-resolve");
+    throw new UsageError(`'${path}' is not an absolute path of a file`, "such as /home/alice/.openclaw/rotated-resolve");
   await mustBeOurWay(dirname(path));
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;

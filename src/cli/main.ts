@@ -60,6 +60,8 @@ async function describe(program: Command, cli: Cli, argv: readonly string[]): Pr
     );
   const named = calledCommand(argv);
   const [first = ""] = argv;
+  if (first === "help" && named !== undefined && named !== "help" && !Object.hasOwn(COMMANDS, named))
+    throw new UsageError(`unknown command '${named}'`, "see rotatectl --help");
   for (const [name, { summary, load, hidden }] of Object.entries(COMMANDS)) {
     if (name !== first && first !== "__complete" && Object.hasOwn(COMMANDS, first)) continue;
     const command = program.command(name, { hidden: hidden === true }).description(summary);

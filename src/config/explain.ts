@@ -126,9 +126,10 @@ function referenceOf(issue: Issue, names: Reader["names"]): Reference | undefine
 }
 
 /** The list that a name must be of, for what is called `what`. */
-export function named(what: string, candidates: readonly string[]): Reference {
+export function named(what: string, names: readonly string[]): Reference {
+  const candidates = names.filter((name) => shown(name) === name);
   const known =
-    candidates.length === 0 ? `there are no ${what}s: add one under ${what}s` : `${what}s of this file: ${listNames(candidates)}`;
+    names.length === 0 ? `there are no ${what}s: add one under ${what}s` : `${what}s of this file: ${listNames(names.map(shown))}`;
   return { what, candidates, known };
 }
 
@@ -174,14 +175,16 @@ function whichBranch(issue: z.core.$ZodIssueInvalidUnion, value: unknown, sugges
   return own === undefined ? "give exactly one of them" : `${String(own.path[0])}: give ${own.message}`;
 }
 
-/** `credentials.prod-openai.consumers[0].use`; what is no name of ours or of the operator may be a secret, and shows as `?`. */
+/** `credentials.prod-openai.consumers[0].use` */
 export function pathText(path: Path): string {
   return path.reduce<string>((text, segment) => {
     if (typeof segment === "number") return `${text}[${segment}]`;
-    const shown = NAME.test(String(segment).toLowerCase()) ? String(segment) : "?";
-    return text === "" ? shown : `${text}.${shown}`;
+    return text === "" ? shown(String(segment)) : `${text}.${shown(String(segment))}`;
   }, "");
 }
+
+/** What is no name of ours or of the operator may be a secret, and shows as `?`. */
+const shown = (name: string) => (NAME.test(name.toLowerCase()) ? name : "?");
 
 function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(

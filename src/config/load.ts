@@ -8,6 +8,7 @@ import { type Document, readDocument } from "./document.ts";
 import { ConfigError, describeProblem, type Problem } from "./error.ts";
 import { describeExpected, explain, type Reader } from "./explain.ts";
 import type { Parsed, ParsedCredential, Parts } from "./parsed.ts";
+import { NAME } from "./pieces.ts";
 import { importNamed, type Registry } from "./registry.ts";
 import { fileSchema, type Names, type Plugs } from "./schema.ts";
 import { makeSuggest } from "./suggest.ts";
@@ -81,7 +82,7 @@ function whatIsRight(schema: ReturnType<typeof fileSchema>, value: Readonly<Reco
   const right = <T>(section: unknown, entry: z.ZodType<T>): Record<string, T> =>
     Object.fromEntries(
       Object.entries(isMapping(section) ? section : {}).flatMap(([name, settings]) => {
-        const { data } = entry.safeParse(settings);
+        const { data } = NAME.test(name) ? entry.safeParse(settings) : {};
         return data === undefined ? [] : [[name, data] as const];
       }),
     );

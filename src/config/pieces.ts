@@ -6,9 +6,27 @@ import { isCron, isZone } from "./time.ts";
 export const NAME = /^[a-z0-9][a-z0-9-]{0,47}$/;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
+const NAME_IN_WORDS = "lower-case letters, digits and dashes, beginning with a letter or digit, 48 at most";
+
 /** What an operator calls a provider, a store, a consumer or a credential. */
 export function name() {
-  return z.string().regex(NAME, "lower-case letters, digits and dashes, beginning with a letter or digit, 48 at most");
+  return z.string().regex(NAME, NAME_IN_WORDS);
+}
+
+/** Entries by their names. One with a wrong name is looked at all the same: a record whose key is checked leaves it out. */
+export function byName<T extends z.ZodType>(entry: T) {
+  return z.record(z.string().meta({ pattern: NAME.source }), entry).superRefine(
+    (entries, { addIssue }) => {
+      for (const key of Object.keys(entries).filter((key) => !NAME.test(key)))
+        addIssue({
+          code: "invalid_key",
+          origin: "record",
+          issues: [{ code: "custom", message: NAME_IN_WORDS, path: [], input: key }],
+          path: [key],
+        });
+    },
+    { when: ({ value }) => typeof value === "object" && value !== null },
+  );
 }
 
 export function absolutePath() {

@@ -3,7 +3,7 @@ import type { ConsumerDefinition } from "../contract/consumer.ts";
 import type { ProviderDefinition } from "../contract/provider.ts";
 import { httpUrl } from "../contract/settings.ts";
 import type { StoreDefinition } from "../contract/store.ts";
-import { absolutePath, cronExpression, length, name, type Rule, someLength, timeOfDay, timeZone, withRules } from "./pieces.ts";
+import { absolutePath, byName, cronExpression, length, name, type Rule, someLength, timeOfDay, timeZone, withRules } from "./pieces.ts";
 import { timing } from "./timing-schema.ts";
 
 /** Everything that a `type:` may name. */
@@ -68,22 +68,12 @@ export function fileSchema(plugs: Plugs, names?: Names) {
       .describe(
         "the socket of `rotatectl resolve`, there while a credential has `resolve`; `resolve.sock` beside the control socket if left out",
       ),
-    providers: z
-      .record(name(), entry(plugs.providers, providerSettings))
-      .prefault({})
-      .describe("the accounts at vendors, by a name of your choice"),
-    stores: z
-      .record(
-        name(),
-        entry(plugs.stores, (store) => store.settings),
-      )
+    providers: byName(entry(plugs.providers, providerSettings)).prefault({}).describe("the accounts at vendors, by a name of your choice"),
+    stores: byName(entry(plugs.stores, (store) => store.settings))
       .prefault({})
       .describe("where consumers find their keys"),
-    consumers: z
-      .record(name(), entry(plugs.consumers, consumerSettings))
-      .prefault({})
-      .describe("the programs that call a vendor with a key"),
-    credentials: z.record(name(), credential(plugs, names)).prefault({}).describe("what is rotated: each has one live key at its provider"),
+    consumers: byName(entry(plugs.consumers, consumerSettings)).prefault({}).describe("the programs that call a vendor with a key"),
+    credentials: byName(credential(plugs, names)).prefault({}).describe("what is rotated: each has one live key at its provider"),
     control: control.prefault({}).describe("who may use the control socket"),
     network: network.prefault({}).describe("how outbound connections are made"),
     timing: timing.prefault({}).describe("every number of a rotation; the defaults are cautious"),

@@ -1,5 +1,17 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseError } from "./database.ts";
 
@@ -21,6 +33,7 @@ export function openStateDirectory(path: string, random: (bytes: number) => Uint
   return explained(path, () => {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     closeToOthers(path);
+    refuseToForget(path);
     const file = join(path, KEY);
     return {
       database: join(path, LEDGER),
@@ -49,6 +62,15 @@ function closeToOthers(path: string): void {
     );
   }
   chmodSync(path, 0o700);
+}
+
+/** The key is made after the ledger. Alone it says that a ledger was here; a new one would know none of the keys that live at vendors. */
+function refuseToForget(path: string): void {
+  if (existsSync(join(path, LEDGER)) || !existsSync(join(path, KEY))) return;
+  throw new DatabaseError(
+    `${path}: ${LEDGER} is missing, and its ${KEY} is there`,
+    `restore both from the same backup; to begin anew, with every key unknown: mv ${join(path, KEY)} ${join(path, `${KEY}.old`)}`,
+  );
 }
 
 function explained<T>(path: string, work: () => T): T {

@@ -1,5 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -133,6 +145,7 @@ test("the directory is ours alone, and the key of the fingerprints is made once"
   const first = openStateDirectory(state, random).fingerprintKey(false);
   expect(statSync(state).mode & 0o777).toBe(0o700);
   expect(statSync(join(state, "fingerprint.key")).mode & 0o777).toBe(0o600);
+  openDatabase(join(state, "rotated.db"), MIGRATIONS).close();
   chmodSync(state, 0o755);
   const again = openStateDirectory(state, () => new Uint8Array(32).fill(9)).fingerprintKey(true);
   expect(again.equals(first)).toBe(true);
@@ -162,8 +175,19 @@ test("a key that is missing beside fingerprints is told each time, and not made 
   expect(readdirSync(directory)).toEqual([]);
 });
 
+test("a key without its ledger is told: a new ledger would know none of the keys that live at vendors", () => {
+  const key = join(directory, "fingerprint.key");
+  openStateDirectory(directory, random).fingerprintKey(false);
+  const error = refusal(() => openStateDirectory(directory, random));
+  expect(error.message).toBe(`${directory}: rotated.db is missing, and its fingerprint.key is there`);
+  expect(error.hint).toBe(`restore both from the same backup; to begin anew, with every key unknown: mv ${key} ${key}.old`);
+  renameSync(key, `${key}.old`);
+  openStateDirectory(directory, random);
+});
+
 test("a damaged fingerprint key is told, and not replaced", () => {
   writeFileSync(join(directory, "fingerprint.key"), "half of i");
+  openDatabase(join(directory, "rotated.db"), MIGRATIONS).close();
   const error = refusal(() => openStateDirectory(directory, random).fingerprintKey(false));
   expect(error.message).toBe(`${join(directory, "fingerprint.key")}: not a fingerprint key`);
   expect(error.hint).toBe("restore it from the backup that the ledger is from");

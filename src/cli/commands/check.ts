@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CheckReply } from "../../api.ts";
-import { type Cli, type Common, examples, findingLines, JSON_OPTION } from "../cli.ts";
+import { type Cli, type Common, examples, findingLines, JSON_OPTION, UsageError } from "../cli.ts";
 
 const DEFAULT_FILE = "/etc/rotated/rotated.yaml";
 const NOTE = "Without --online no daemon is needed, and nothing is asked but the file. Exit code 1 when something is wrong.";
@@ -11,11 +11,17 @@ interface Options extends Common {
 
 export function define(command: Command, cli: Cli): void {
   command
-    .argument("[file]", `the configuration (default: ${DEFAULT_FILE})`)
+    .argument("[file]", `the configuration (default: ${DEFAULT_FILE})`, fileName)
     .option("--online", "let the running daemon ask each store, provider and consumer; beside a file, too")
     .option(...JSON_OPTION)
     .addHelpText("after", `\n${NOTE}\n${examples("rotatectl check", "rotatectl check ./rotated.yaml", "rotatectl check --online")}`)
     .action((file: string | undefined, options: Options) => check(cli, file ?? (options.online ? undefined : DEFAULT_FILE), options));
+}
+
+/** What a script passes when its variable is empty. */
+function fileName(given: string): string {
+  if (given !== "") return given;
+  throw new UsageError("the name of the file is empty", `leave it out for ${DEFAULT_FILE}`);
 }
 
 async function check(cli: Cli, file: string | undefined, options: Options): Promise<void> {

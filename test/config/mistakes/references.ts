@@ -32,6 +32,18 @@ export const REFERENCES: readonly Mistake[] = [
     ],
   },
   {
+    name: "a key in the place of a provider's name, and a misspelled setting below it",
+    text: change("acme: { type: acme, ", "sk-proj-canary-0123456789012345678901234567890123456789: { type: acme, adminKye: 1, "),
+    says: [
+      "2:3: providers.?: not a valid name",
+      "hint: give lower-case letters, digits and dashes, beginning with a letter or digit, 48 at most",
+      "2:74: providers.?.adminKye: unknown setting",
+      'hint: did you mean "adminKey"?',
+      "9:15: credentials.prod.provider: no provider of this name",
+      "hint: providers of this file: ?",
+    ],
+  },
+  {
     name: "a misspelled provider",
     text: change("provider: acme\n", "provider: amce\n"),
     says: ['9:15: credentials.prod.provider: no provider "amce"', 'hint: did you mean "acme"?'],
