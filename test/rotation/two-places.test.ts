@@ -21,8 +21,9 @@ async function expectOneKey(here: TwoPlacesHost, name = "main"): Promise<void> {
 describe("a user with one key", () => {
   test("a rotation makes the second, waits until Bedrock knows it, switches the first off, and deletes it", LIMIT, () =>
     withTwoPlaces({}, async (here) => {
-      Object.assign(here.bedrock.vendor.lags, { newKeyMs: 300, revokedMs: 300 });
       const [old] = here.bedrock.vendor.of(USER);
+      Object.assign(old ?? {}, { bornAt: Date.now() - 60_000 });
+      Object.assign(here.bedrock.vendor.lags, { newKeyMs: 300, revokedMs: 300 });
       expect((await here.ended(await here.rotate())).outcome).toBe("done");
       expect(here.changes()).toEqual(["Create", "Update", "Delete"]);
       expect(old?.deletedAt).not.toBeNull();
