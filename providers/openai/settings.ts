@@ -1,12 +1,14 @@
 import { z } from "zod";
-import { duration, httpUrl, secretRef } from "../../src/contract/settings.ts";
+import { duration, httpUrl, secretRef, verifyCall, withRules } from "../../src/contract/settings.ts";
 
 /** Scopes under which a key may list the models, the one call that costs nothing. */
-const LISTS_MODELS = ["api.all", "api.all.read", "api.model.read"];
+const LISTS_MODELS: readonly unknown[] = ["api.all", "api.all.read", "api.model.read"];
+const mayListModels = (scope: unknown) => LISTS_MODELS.includes(scope);
+const isListing = (verify: unknown) => typeof verify === "object" && verify !== null && "by" in verify && verify.by === "models";
 
 /** What an operator sets for OpenAI. */
-export const settings = z
-  .strictObject({
+export const settings = withRules(
+  z.strictObject({
     project: z.string().min(1).describe("id of the project that holds the keys (proj_…); one project for each consumer is safest"),
     adminKey: secretRef().describe("an admin key (sk-admin-…) with the permission api.management.write"),
     accounts: z
@@ -27,31 +29,31 @@ export const settings = z
       .refine((ms) => ms >= 1000, "at least 1s")
       .optional()
       .describe("how long a key lives; OpenAI demands it where the organization or the project has a limit"),
-    verify: z
-      .strictObject({
-        by: z.enum(["models", "responses", "chat"]).describe("models: list the models, free; responses, chat: make one short request"),
-        model: z.string().min(1).optional().describe("the model to ask; for responses and chat only"),
-      })
-      .default({ by: "models" })
-      .describe("the call that shows that a key works"),
+    verify: verifyCall(["responses", "chat"], "models: list the models, free; responses, chat: make one short request"),
     organization: z.string().min(1).optional().describe("id of the organization (org-…), where the admin key knows several"),
     baseUrl: httpUrl().default("https://api.openai.com/v1").describe("address of the admin API"),
     inferenceUrl: httpUrl().optional().describe("address of the inference API, if it is not baseUrl"),
-  })
-  .superRefine(({ accounts, serviceAccount, scopes, verify }, context) => {
-    const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
-    if (accounts === "shared" && serviceAccount === undefined)
-      problem(["serviceAccount"], "accounts: shared needs the id of a service account");
-    if (accounts === "per-key" && serviceAccount !== undefined) problem(["serviceAccount"], "only for accounts: shared");
-    if ((verify.by === "models") !== (verify.model === undefined)) {
-      problem(["verify", "model"], verify.by === "models" ? "only for responses and chat" : "needed to make a request");
-    }
-    if (verify.by === "models" && scopes?.length && !scopes.some((scope) => LISTS_MODELS.includes(scope))) {
-      problem(
-        ["verify"],
-        "keys with these scopes may not list the models: choose by: responses or by: chat, with a model that they may use",
-      );
-    }
-  });
+  }),
+  [
+    {
+      broken: ({ accounts, serviceAccount }) => accounts === "shared" && serviceAccount === undefined,
+      at: "serviceAccount",
+      message: "accounts: shared needs the id of a service account",
+      hint: "add serviceAccount: the account that shall own all keys",
+    },
+    {
+      broken: ({ accounts, serviceAccount }) => accounts === "per-key" && serviceAccount !== undefined,
+      at: "serviceAccount",
+      message: "only for accounts: shared",
+      hint: "remove it, and each key has an account of its own; or set accounts: shared",
+    },
+    {
+      broken: ({ verify, scopes }) => isListing(verify) && Array.isArray(scopes) && scopes.length > 0 && !scopes.some(mayListModels),
+      at: "verify",
+      message: "keys with these scopes may not list the models",
+      hint: "choose by: responses or by: chat, with a model that they may use",
+    },
+  ],
+);
 
 export type Settings = z.output<typeof settings>;

@@ -60,26 +60,3 @@ export function cronExpression() {
 export function timeOfDay() {
   return z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day such as "02:00"');
 }
-
-/** A rule over several settings of one object. */
-export interface Rule {
-  /** Gets what is there, also when single settings are wrong: it must expect anything. */
-  broken(settings: Readonly<Record<string, unknown>>): boolean;
-  /** The setting that the problem is told at. */
-  readonly at: string;
-  readonly message: string;
-  readonly hint: string;
-}
-
-export function withRules<T extends z.ZodType>(schema: T, rules: readonly Rule[]): T {
-  return rules.reduce(
-    (ruled, { broken, at, message, hint }) =>
-      ruled.refine((settings) => !broken(settings as Readonly<Record<string, unknown>>), {
-        error: message,
-        path: [at],
-        params: { hint },
-        when: ({ value }) => typeof value === "object" && value !== null,
-      }),
-    schema,
-  );
-}

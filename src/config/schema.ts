@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { ConsumerDefinition } from "../contract/consumer.ts";
 import type { ProviderDefinition } from "../contract/provider.ts";
-import { httpUrl } from "../contract/settings.ts";
+import { httpUrl, type Rule, withRules } from "../contract/settings.ts";
 import type { StoreDefinition } from "../contract/store.ts";
-import { absolutePath, byName, cronExpression, length, name, type Rule, someLength, timeOfDay, timeZone, withRules } from "./pieces.ts";
+import { absolutePath, byName, cronExpression, length, name, someLength, timeOfDay, timeZone } from "./pieces.ts";
 import { timing } from "./timing-schema.ts";
 
 /** Everything that a `type:` may name. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { withRules } from "../contract/settings.ts";
 import type { Timing } from "./config.ts";
-import { length, someLength, withRules } from "./pieces.ts";
+import { length, someLength } from "./pieces.ts";
 
 const verify = z.strictObject({
   times: z.int().min(1).prefault(3).describe("how often in a row the vendor must accept a new key"),

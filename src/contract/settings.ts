@@ -42,3 +42,47 @@ export function httpUrl() {
     .refine((text) => new URL(text).username === "" && new URL(text).password === "", "no user name or password in an address")
     .transform((text) => text.replace(/\/+$/, ""));
 }
+
+/**
+ * The setting `verify` of a vendor that lists the models without cost: the call that shows that a key works. `models` lists
+ * them, each of `calls` asks one.
+ */
+export function verifyCall<const Call extends string>(calls: readonly Call[], what: string, model = z.string().min(1)) {
+  const asking = calls.join(" and ");
+  const all: z.ZodType<"models" | Call, "models" | Call> = z.enum(["models", ...calls]);
+  return z
+    .strictObject({
+      by: all.describe(what),
+      model: model.optional().describe(`the model to ask; for ${asking} only`),
+    })
+    .superRefine(({ by, model }, context) => {
+      if ((by === "models") === (model === undefined)) return;
+      context.addIssue({ code: "custom", path: ["model"], message: by === "models" ? `only for ${asking}` : "needed to ask a model" });
+    })
+    .default({ by: "models" })
+    .describe("the call that shows that a key works");
+}
+
+/** A rule over several settings of one object. */
+export interface Rule {
+  /** Gets what is there, also when single settings are wrong: it must expect anything. */
+  broken(settings: Readonly<Record<string, unknown>>): boolean;
+  /** The setting that the problem is told at; without it, the object. */
+  readonly at?: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** The object, held to rules that are told together with what is wrong in single settings. */
+export function withRules<T extends z.ZodType>(schema: T, rules: readonly Rule[]): T {
+  return rules.reduce(
+    (ruled, { broken, at, message, hint }) =>
+      ruled.refine((settings) => !broken(settings as Readonly<Record<string, unknown>>), {
+        error: message,
+        path: at === undefined ? [] : [at],
+        params: { hint },
+        when: ({ value }) => typeof value === "object" && value !== null,
+      }),
+    schema,
+  );
+}

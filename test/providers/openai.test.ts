@@ -50,6 +50,22 @@ describe("settings", () => {
     expect(problems(settings)).toEqual([expect.stringMatching(problem)]);
   });
 
+  it("are told with all that is wrong at once", () => {
+    const settings = {
+      accounts: "shared",
+      scopes: ["api.responses.write"],
+      verify: { by: "models", model: "x" },
+      expiresIn: "soon",
+      prject: 1,
+    };
+    expect(
+      problems(settings)
+        ?.map((problem) => problem.split(":")[0])
+        .toSorted(),
+    ).toEqual(["", "expiresIn", "serviceAccount", "verify", "verify.model"]);
+    expect(problems({ scopes: "api.responses.write", verify: 1 }), "rules look at what is of the right kind only").toHaveLength(2);
+  });
+
   it("say how long a key lives", () => {
     expect(openai.describe(openai.settings.parse({ ...good, expiresIn: "30d" }))).toMatchObject({ keyLifetimeMs: 30 * 86_400_000 });
     expect(openai.describe(openai.settings.parse(good))).not.toHaveProperty("keyLifetimeMs");

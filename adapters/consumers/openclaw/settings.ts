@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration } from "../../../src/contract/settings.ts";
+import { duration, withRules } from "../../../src/contract/settings.ts";
 import { type Access, access } from "../../openclaw/access.ts";
 import { OWN_TOKEN, referencePath, settingPath } from "../../openclaw/paths.ts";
 
@@ -17,8 +17,8 @@ export const settings = z.strictObject({
     .describe("how long after a reload a run may still begin with the old key; a busy gateway needs longer"),
 });
 
-export const use = z
-  .strictObject({
+export const use = withRules(
+  z.strictObject({
     provider: z
       .string()
       .min(1)
@@ -39,11 +39,15 @@ export const use = z
       .optional()
       .describe("agents to prove it with; if left out, every agent that uses the provider"),
     model: z.string().min(1).optional().describe("the model to prove it with, where the agent's own is not one of this provider"),
-  })
-  .refine(({ provider, path }) => (provider === undefined) === (path === OWN_TOKEN), {
-    error: `a provider, or the path ${OWN_TOKEN} without one`,
-    params: { hint: `give the name under models.providers as provider, or path: ${OWN_TOKEN} for the gateway's own token` },
-  });
+  }),
+  [
+    {
+      broken: ({ provider, path }) => (provider === undefined) !== (path === OWN_TOKEN),
+      message: `a provider, or the path ${OWN_TOKEN} without one`,
+      hint: `give the name under models.providers as provider, or path: ${OWN_TOKEN} for the gateway's own token`,
+    },
+  ],
+);
 
 /** A gateway, and what must follow there in a rotation. */
 export interface Follower extends Access {
