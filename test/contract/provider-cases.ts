@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { PROVIDERS, type ProviderName } from "../../providers/index.ts";
+import { idleWorld } from "../../src/abilities/examples.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
 import type { CreateRequest, Provider, ProviderDefinition, VendorKey } from "../../src/contract/provider.ts";
 import { Secret } from "../../src/contract/secret.ts";
@@ -47,6 +48,10 @@ export function casesOf(
   );
   return cases.filter((one) => supply.includes(one.supply));
 }
+
+/** What there is to be tested, known before anything runs: a method that a vendor lacks is not there. */
+export const methodsOf = ({ definition, settings }: ProviderCase): Provider =>
+  definition.connect(definition.settings.parse(settings), idleWorld, undefined);
 
 /** A key with its secret, however this vendor's keys come to be. */
 export type MadeKey = { readonly id: string; readonly secret: Secret };
