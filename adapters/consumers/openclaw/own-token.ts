@@ -2,12 +2,13 @@ import type { Consumer, Proof } from "../../../src/contract/consumer.ts";
 import { AdapterError } from "../../../src/contract/errors.ts";
 import type { Finding } from "../../../src/contract/finding.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
-import { activeValues, pathsThatHold, readSettings, type Settings } from "../../openclaw/active.ts";
+import { readSettings, type Settings } from "../../openclaw/active.ts";
 import { openGateway } from "../../openclaw/gateway.ts";
 import { knock } from "../../openclaw/knock.ts";
 import { OWN_TOKEN } from "../../openclaw/paths.ts";
 import { pair } from "./pair.ts";
 import { look, reload } from "./reload.ts";
+import { notTheSame } from "./same-value.ts";
 import type { Follower } from "./settings.ts";
 
 /** What a gateway that is a client of another one shows to it. */
@@ -31,29 +32,10 @@ export function ownToken(follower: Follower): Consumer {
 async function preflight(follower: Follower, current: Secret | undefined, signal: AbortSignal): Promise<readonly Finding[]> {
   using gateway = await openGateway(follower, signal);
   const { name, use } = follower;
-  const findings = [...wrongReference(name, await readSettings(gateway))];
+  const findings = wrongReference(name, await readSettings(gateway));
   if (current === undefined || findings.length > 0) return findings;
-
   const paths = [OWN_TOKEN, ...use.also];
-  const active = await activeValues(gateway, paths);
-  for (const path of paths) {
-    const value = active.find((one) => one.path === path)?.value;
-    if (value?.equals(current) === true) continue;
-    findings.push({
-      code: "otherValue",
-      message: `${name}: ${path} ${value === undefined ? "is no reference that the gateway resolved" : "has another value than the store"}`,
-      cure: `${path} must refer to the place that this credential's store or mirror writes; if it does, run: openclaw secrets reload`,
-    });
-  }
-  for (const path of await pathsThatHold(gateway, current, [REMOTE])) {
-    if (paths.includes(path)) continue;
-    findings.push({
-      code: "otherReference",
-      message: `${name}: ${path} holds the same token, and nobody would see whether it follows`,
-      cure: `let it refer to the same place and list it: also: [${path}]`,
-    });
-  }
-  return findings;
+  return notTheSame(gateway, { name, what: "token", paths, elsewhere: [REMOTE], isDegraded: false }, current);
 }
 
 const OWN_FILE = `"token": { "source": "file", "provider": …, "id": "value" } with a file of its own`;

@@ -1,8 +1,9 @@
 import type { Finding } from "../../../src/contract/finding.ts";
 import type { Secret } from "../../../src/contract/secret.ts";
-import { activeValues, keyTargets, pathsThatHold, readSettings, type Settings } from "../../openclaw/active.ts";
+import { keyTargets, readSettings, type Settings } from "../../openclaw/active.ts";
 import { type Gateway, openGateway } from "../../openclaw/gateway.ts";
 import { probe, shadows } from "./probe.ts";
+import { notTheSame } from "./same-value.ts";
 import { keyPath, type Setup } from "./settings.ts";
 import { agentsInUse, degradation, providerEntry, watchedPaths } from "./views.ts";
 
@@ -68,36 +69,12 @@ async function notTheStores(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const { name } = setup;
-  const paths = watchedPaths(setup);
-  const findings: Finding[] = [];
   const degraded = await degradation(gateway, setup, signal);
-  if (degraded !== undefined) {
-    findings.push({
-      code: "degraded",
-      message: degraded.cause,
-      cure: `${degraded.cure}; then run: openclaw secrets reload`,
-      byReload: true,
-    });
-  }
-  const active = await activeValues(gateway, paths);
-  for (const path of paths) {
-    const value = active.find((one) => one.path === path)?.value;
-    if (value?.equals(current) === true || (value === undefined && degraded !== undefined)) continue;
-    findings.push({
-      code: "otherValue",
-      message: `${name}: ${path} ${value === undefined ? "is no reference that the gateway resolved" : "has another value than the store"}`,
-      cure: `${path} must refer to the place that this credential's store writes; if it does, run: openclaw secrets reload`,
-    });
-  }
-  for (const path of await pathsThatHold(gateway, current, keyTargets(settings))) {
-    if (paths.includes(path)) continue;
-    findings.push({
-      code: "otherReference",
-      message: `${name}: ${path} holds the same key, and nobody would see whether it follows`,
-      cure: `let it refer to the same place and list it: also: [${path.includes("[") ? `'${path}'` : path}]`,
-    });
-  }
-  return findings;
+  const [paths, elsewhere] = [watchedPaths(setup), keyTargets(settings)];
+  const differing = await notTheSame(gateway, { name, what: "key", paths, elsewhere, isDegraded: degraded !== undefined }, current);
+  if (degraded === undefined) return differing;
+  const cure = `${degraded.cure}; then run: openclaw secrets reload`;
+  return [{ code: "degraded", message: degraded.cause, cure, byReload: true }, ...differing];
 }
 
 /** One live request per agent and credential; how they end is no concern of a pre-flight. */
