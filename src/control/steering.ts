@@ -85,10 +85,13 @@ export function steering(parts: DaemonParts): Pick<Control, "rotate" | "rehearse
       const changed = ledger.credentials.isPaused(name) !== paused;
       if (changed) {
         const detail = { said: paused ? "pause" : "resume", actor };
-        const write = () => (paused ? ledger.credentials.pause(name, clock.now(), actor) : ledger.credentials.resume(name));
-        ledger.record(name, [{ code: "operatorSaid", detail }], write);
-        const open = ledger.rotations.open(name);
-        if (!paused && open !== undefined && open.dueAt !== null) ledger.commit(open, { rotation: { dueAt: clock.now() } });
+        ledger.record(name, [{ code: "operatorSaid", detail }], () => {
+          if (paused) return ledger.credentials.pause(name, clock.now(), actor);
+          ledger.credentials.resume(name);
+          // In the same transaction: what was resumed once is not resumed again, and would stay parked.
+          const open = ledger.rotations.open(name);
+          if (open !== undefined && open.dueAt !== null) ledger.rotations.update(open.id, { dueAt: clock.now() });
+        });
         scheduler.touch(name);
       }
       return { name, paused, changed };
