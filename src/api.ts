@@ -61,9 +61,9 @@ export interface Control {
   history(request: { readonly name?: string; readonly limit: number; readonly before?: number }, ask: Ask): Promise<HistoryReply>;
   /** Answers when the rotation has events above `after`, at once when it is over or stuck, else when `waitMs` are over. */
   watch(request: { readonly id: number; readonly after: number; readonly waitMs: number }, ask: Ask): Promise<WatchReply>;
-  /** What a rotation would do. Asks the outside world, changes nothing. */
+  /** What a rotation would do. Asks the outside world as pre-flight does, changes nothing. */
   plan(request: { readonly name: string }, ask: Ask): Promise<PlanReply>;
-  /** Asks each provider, store and consumer of the configuration. Changes nothing. */
+  /** Asks each provider, store and consumer of the configuration, as pre-flight does. Changes nothing. */
   check(request: Empty, ask: Ask): Promise<CheckReply>;
   /** Starts a rotation of one credential or of all. One that is open, or that has the same key, is answered in its place. */
   rotate(request: RotateRequest, ask: Ask): Promise<RotateReply>;

@@ -108,8 +108,18 @@ describe("who did what is recorded", () => {
     await host.rotate();
     await ctl("retry", "main");
     await ctl("cancel", "main");
+    await host.rotate();
+    await ctl("abandon", "main");
     const said = await eventsOf(host, "operatorSaid");
-    expect(said.map(({ detail }) => detail["said"]).toReversed()).toEqual(["pause", "resume", "rotate --now", "retry", "cancel"]);
+    expect(said.map(({ detail }) => detail["said"]).toReversed()).toEqual([
+      "pair",
+      "pause",
+      "resume",
+      "rotate --now",
+      "retry",
+      "cancel",
+      "abandon",
+    ]);
     expect(new Set(said.map(({ detail }) => detail["actor"]))).toEqual(new Set([ACTOR]));
   });
 

@@ -115,7 +115,7 @@ const definitions: Definitions = {
 
 function open(text: string, callTimeout = "1s") {
   const config = parseConfig(`${text}\ntiming: { callTimeout: ${callTimeout} }\n`, "test.yaml", definitions);
-  const network = { http: never, exchange: never, openWebSocket: never };
+  const network = { http: never, exchange: never, openWebSocket: never, debug: () => {} };
   const calls = watchCalls(Date, () => {});
   const plugs: ConnectedPlugs = connectPlugs(
     config,

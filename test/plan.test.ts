@@ -14,12 +14,12 @@ const KINDS: Readonly<Record<Kind, { steps: readonly Step[]; kind: Effect["targe
   "create a key": { steps: ["create"], kind: "provider" },
   "delete a key": { steps: ["revoke"], kind: "provider" },
   "reload secrets": { steps: ["reload"], kind: "consumer" },
-  "make a request through the consumer": { steps: ["validate", "disable"], kind: "consumer" },
+  "make a request through the consumer": { steps: ["preflight", "validate", "disable", "revoke"], kind: "consumer" },
 };
 
 /** Notes everything that the daemon asks of anybody. */
-function record(): { readonly kinds: Kind[]; readonly unknown: string[] } {
-  const seen = { kinds: [] as Kind[], unknown: [] as string[] };
+function record() {
+  const seen = { kinds: [] as Kind[], probes: 0, unknown: [] as string[] };
   host.vendor.onRequest = ({ method, path }, phase) => {
     if (phase !== "before" || path.endsWith("/chat/completions") || method === "GET") return;
     if (method === "POST" && path.endsWith("/api_keys")) seen.kinds.push("create a key");
@@ -27,11 +27,12 @@ function record(): { readonly kinds: Kind[]; readonly unknown: string[] } {
     else seen.unknown.push(`${method} ${path}`);
   };
   const free =
-    /^(config\.get|secrets\.resolve|status|health|agents\.list|models\..*|logs\.tail|.*\.list|.*\.get|.*\.status|POST \/v1\/chat\/completions)$/;
+    /^(config\.get|secrets\.resolve|status|health|agents\.list|logs\.tail|.*\.list|.*\.get|.*\.status|POST \/v1\/chat\/completions)$/;
   host.gateway.onRequest = (name, phase) => {
     if (phase !== "before") return;
     if (name === "secrets.reload") seen.kinds.push("reload secrets");
-    else if (/^(agent|models\.auth\.probe|chat\..*|.*\.probe)$/.test(name)) seen.kinds.push("make a request through the consumer");
+    else if (name === "models.probe") seen.probes += 1;
+    else if (/^(agent|chat\..*|.*\.probe)$/.test(name)) seen.kinds.push("make a request through the consumer");
     else if (!free.test(name)) seen.unknown.push(name);
   };
   return seen;
@@ -45,7 +46,7 @@ test("a rotation does no more than its plan says", { timeout: 120_000 }, async (
   const before = { vendor: host.vendor.log.length, kept: host.kept() };
   const seen = record();
   const plan = await host.host.client.call("plan", { name: "main" });
-  expect(seen, "planning changes nothing").toEqual({ kinds: [], unknown: [] });
+  expect(seen, "planning changes nothing").toEqual({ kinds: [], probes: 0, unknown: [] });
   expect(host.vendor.log.length, "but it asks").toBeGreaterThan(before.vendor);
   expect(host.kept()).toEqual(before.kept);
   expect(plan.findings).toEqual([]);
@@ -66,7 +67,11 @@ test("a rotation does no more than its plan says", { timeout: 120_000 }, async (
   expect(seen.unknown, "nothing that the plan has no word for").toEqual([]);
   expect(seen.kinds.filter((kind) => kind === "create a key")).toHaveLength(promises(plan, KINDS["create a key"]).length);
   expect(seen.kinds.filter((kind) => kind === "delete a key")).toHaveLength(promises(plan, KINDS["delete a key"]).length);
-  for (const kind of new Set(seen.kinds)) expect(promises(plan, KINDS[kind]).length, kind).toBeGreaterThanOrEqual(1);
+  const asking = promises(plan, KINDS["make a request through the consumer"]);
+  const proving = asking.filter(({ effect }) => effect.startsWith("one probe and one model run"));
+  expect(proving.map(({ step }) => step)).toEqual(["validate", "revoke"]);
+  expect(seen.kinds.filter((kind) => kind === "make a request through the consumer")).toHaveLength(proving.length);
+  expect(seen.probes).toBe(proving.length);
   expect(new Set(seen.kinds), "and each of its words came true").toEqual(new Set(Object.keys(KINDS)));
 
   const events = (await host.host.client.call("history", { name: "main", limit: 200 })).events;
@@ -76,6 +81,19 @@ test("a rotation does no more than its plan says", { timeout: 120_000 }, async (
   expect(plan.effects.filter(({ irreversible }) => irreversible).map(({ step }) => step)).toEqual(["revoke"]);
 });
 
+test("what pre-flight makes a gateway do is told, and planning does it, too", { timeout: 120_000 }, async () => {
+  host = await RotationHost.start({ pinned: false });
+  const seen = record();
+  const plan = await host.host.client.call("plan", { name: "main" });
+  expect(plan.effects.filter(({ step }) => step === "preflight").map(({ effect }) => effect)).toEqual([
+    expect.stringContaining("one probe per agent"),
+  ]);
+  expect(seen).toEqual({ kinds: [], probes: 1, unknown: [] });
+  await host.rotate();
+  expect((await host.host.settled(1)).outcome).toBe("done");
+  expect(seen.probes, "planned, at preflight, validate and revoke").toBe(4);
+});
+
 test("a rehearsal touches no store value and no consumer", { timeout: 120_000 }, async () => {
   host = await RotationHost.start();
   const held = host.stored();
@@ -83,7 +101,7 @@ test("a rehearsal touches no store value and no consumer", { timeout: 120_000 },
   await rotatectl(host.host.socket, "rehearse", "main");
   const rotation = await host.host.settled(1);
   expect(rotation).toMatchObject({ outcome: "done", plan: "rehearsal" });
-  expect(seen).toEqual({ kinds: ["create a key", "delete a key"], unknown: [] });
+  expect(seen).toEqual({ kinds: ["create a key", "delete a key"], probes: 0, unknown: [] });
   expect(host.stored()).toBe(held);
   expect(host.liveKeys().map(({ id }) => id)).toEqual([host.vendor.key.id]);
 });

@@ -107,9 +107,17 @@ export async function openChannel({ name, settings, world }: Access, signal: Abo
         if (socket.readyState !== socket.OPEN)
           throw new AdapterError("unavailable", `${name}: ${method}: the gateway closed the connection`);
         waiting.set(id, { settle, last: limits.last ?? (() => true) });
+        const from = world.clock.monotonic();
+        const tell = (code?: string) =>
+          world.debug({ consumer: name, method, code, durationMs: Math.round(world.clock.monotonic() - from) }, "gateway call");
         socket.send(JSON.stringify({ type: "req", id, method, params }));
         try {
-          return await within(settle.promise, method, limits);
+          const answer = await within(settle.promise, method, limits);
+          tell(answer.ok ? undefined : (/^[A-Z_]{1,40}$/.exec(answer.refusal.code)?.[0] ?? "refused"));
+          return answer;
+        } catch (error) {
+          tell(error instanceof AdapterError ? error.code : "aborted");
+          throw error;
         } finally {
           waiting.delete(id);
         }

@@ -1,7 +1,7 @@
 import yoctoSpinner, { type Spinner } from "yocto-spinner";
 import type { ChecklistItem, RotationView } from "../api-views.ts";
 import type { Io } from "./io.ts";
-import { printable } from "./output.ts";
+import { cureOf, printable } from "./output.ts";
 
 /** Shows how a rotation goes through the five steps. */
 export interface Display {
@@ -35,6 +35,9 @@ export function openDisplay(io: Io, first: RotationView, oneOfMany: boolean): Di
         if (item.state === "running" && spinner !== undefined) turn(spinner, text);
         else line(`${MARKS[item.state]} ${text}`);
       }
+      const cure = rotation.stuck === null ? cureOf(rotation) : undefined;
+      if (cure !== undefined && shown.get("hint") !== cure) line(`  hint: ${cure}`);
+      if (cure !== undefined) shown.set("hint", cure);
       const asked = rotation.wanted === null ? undefined : rotation.stuck?.hint;
       if (asked !== undefined && shown.get("wanted") !== asked) {
         shown.set("wanted", asked);

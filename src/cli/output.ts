@@ -64,6 +64,11 @@ function standing(rotation: RotationView, now: number): string {
   return `${rotation.plan}: ${where}${again}${why}`;
 }
 
+/** What helps an open rotation that has met trouble, also while it tries again by itself. */
+export function cureOf({ stuck, attempts, lastError }: RotationView): string | undefined {
+  return stuck?.hint ?? (attempts > 0 ? lastError?.hint : undefined);
+}
+
 /** What a credential is at, in one clause. */
 export function activity(credential: CredentialStatus, now: number): string {
   const gone = credential.configured ? [] : ["not in the configuration"];

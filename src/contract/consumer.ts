@@ -50,8 +50,11 @@ export interface Consumer {
   /** Introduces rotated to the program, where it must be known to it. What it says is shown to the operator. */
   pair?(signal: AbortSignal): Promise<{ readonly paired: boolean; readonly message: string }>;
 
-  /** What this consumer's users will feel in a rotation, for `rotatectl plan`. One clause each. */
-  describe(): { readonly reload: string; readonly prove: string };
+  /**
+   * What this consumer's users will feel in a rotation, for `rotatectl plan`. One clause each; `preflight` where that makes
+   * others do more than answer.
+   */
+  describe(): { readonly preflight?: string; readonly reload: string; readonly prove: string };
 }
 
 /** What a file in `adapters/consumers/` exports. */

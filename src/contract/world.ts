@@ -16,6 +16,8 @@ export interface World {
   readonly files: Files;
   /** Opens a WebSocket through the configured proxy and CAs. Refuses `ws:` off loopback unless plain text is allowed. */
   readonly openWebSocket: (url: string) => Promise<WebSocket>;
+  /** For requests that are not HTTP: what was asked of whom. */
+  readonly debug: DebugLog;
   readonly run: RunCommand;
   /**
    * The secret behind a reference, read anew at each call. Throws `AdapterError` `misconfigured` or `denied`; behind a store, what
@@ -25,6 +27,9 @@ export interface World {
   /** Our own directory (0700), for device identities and the like. */
   readonly stateDirectory: string;
 }
+
+/** Where a line goes that `LOG_LEVEL=debug` shows: facts and a constant message, never a secret. */
+export type DebugLog = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
 export interface Clock {
   /** Unix milliseconds. */

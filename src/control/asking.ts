@@ -14,7 +14,7 @@ import { notesOf } from "./plan-notes.ts";
 /** Of a route's time: what was found is told by then, also where somebody still does not answer. */
 const TO_ANSWER_MS = 5000;
 
-/** The operations that ask the outside world and change nothing. All are asked at once, so that one who hangs hides nobody. */
+/** The operations that ask the outside world and change nothing of a key. All are asked at once, so that one who hangs hides nobody. */
 export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pair"> {
   const { ledger, clock } = parts;
   const within = (signal: AbortSignal, ms: number) => AbortSignal.any([signal, clock.deadline(ms)]);
@@ -129,7 +129,7 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
       return { checked: await Promise.all(asked) };
     },
 
-    async pair({ consumer }, { signal }) {
+    async pair({ consumer }, { signal, actor }) {
       if (!Object.hasOwn(parts.config().consumers, consumer)) {
         throw new ControlError(
           "unknownConsumer",
@@ -143,7 +143,9 @@ export function asking(parts: DaemonParts): Pick<Control, "plan" | "check" | "pa
         throw new ControlError("conflict", `no credential uses consumer ${consumer}`, "add it to a credential first");
       const plug = parts.plugs().consumer(user.name, use).consumer;
       if (plug.pair === undefined) return { consumer, paired: true, message: `${consumer}: this kind of consumer needs no pairing` };
-      return { consumer, ...(await plug.pair(within(signal, parts.config().timing.proveTimeoutMs))) };
+      const answer = await plug.pair(within(signal, parts.config().timing.proveTimeoutMs));
+      ledger.record(user.name, [{ code: "operatorSaid", detail: { said: "pair", consumer, paired: answer.paired, actor } }]);
+      return { consumer, ...answer };
     },
   };
 }

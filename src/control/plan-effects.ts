@@ -36,24 +36,26 @@ function effectsOfStep(parts: DaemonParts, credential: CredentialConfig, step: S
   });
   const provider = (effect: string, more?: Partial<Effect>) => [one("provider", credential.provider, effect, more)];
   const store = (effect: string) => one("store", credential.store.use, effect);
-  const consumers = (what: "reload" | "prove") =>
+  const consumers = (what: "preflight" | "reload" | "prove") =>
     parts
       .plugs()
       .consumers(credential, [])
-      .map(({ name, consumer }) => {
+      .flatMap(({ name, consumer }) => {
         const does = consumer.describe()[what];
+        if (does === undefined) return [];
         return one("consumer", name, does, {
           consumersFeel: name === ITSELF ? null : does,
           irreversible: what === "reload" && RELOAD_REVOKES[plan.supply],
         });
       });
+  // Whoever shall lose a key for good must have left it at that moment. A key that is only rehearsed never had anybody.
+  const gate = plan.rehearsal ? [] : consumers("prove");
   switch (step) {
     case "preflight":
-      return [];
+      return consumers("preflight");
     case "create":
       return [
-        // The gate stands before this call, too.
-        ...(plan.supply === "dual-slot" ? consumers("prove") : []),
+        ...(plan.supply === "dual-slot" ? gate : []),
         ...provider(createEffect(parts, credential, plan, vendor?.create ?? "creates a key"), {
           irreversible: plan.supply === "dual-slot",
         }),
@@ -81,11 +83,11 @@ function effectsOfStep(parts: DaemonParts, credential: CredentialConfig, step: S
     case "disable":
       return parts.plugs().provider(credential.provider).provider.setEnabled === undefined
         ? []
-        : [...provider("switches the old key off"), ...consumers("prove")];
-    case "revoke":
-      return provider([vendor?.revoke ?? "deletes the old key", vendor?.afterRevoke].filter((clause) => clause !== undefined).join("; "), {
-        irreversible: true,
-      });
+        : [...gate, ...provider("switches the old key off"), ...consumers("prove")];
+    case "revoke": {
+      const revoke = [vendor?.revoke ?? "deletes the old key", vendor?.afterRevoke].filter((clause) => clause !== undefined).join("; ");
+      return [...gate, ...provider(revoke, { irreversible: true })];
+    }
     case "confirm":
       return [...provider("calls the vendor with the old key until it is proven dead"), store("drops the old value from the keep")];
   }

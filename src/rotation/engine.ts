@@ -90,7 +90,7 @@ export function createEngine(parts: EngineParts) {
   function write(rotation: Rotation, answer: Answer, announced: readonly Call[]): Rotation {
     const now = clock.now();
     const after = ledger.commit(rotation, commitOf(rotation, answer, announced, parts.config().timing, now), now);
-    report(log, rotation, after, now);
+    report(log, rotation, after, now, "problem" in answer ? answer.problem : undefined);
     return after;
   }
 

@@ -3,14 +3,12 @@ import { type AdapterCode, AdapterError } from "../contract/errors.ts";
 import type { Exchange, ExchangeReply, ExchangeRequest, Http, HttpRequest } from "../contract/http.ts";
 import { parseJson } from "../contract/json.ts";
 import { Secret } from "../contract/secret.ts";
+import type { DebugLog } from "../contract/world.ts";
 import { staysHere } from "./hosts.ts";
 import { abortReason, requestFailure } from "./http-failure.ts";
 
 /** A page of a hundred keys can name hundreds of models for each. Several such answers at once must fit into the memory of the unit. */
 const MAX_REPLY_BYTES = 4 << 20;
-
-/** Where a debug line goes: facts and a constant message. */
-export type DebugLog = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
 /** The way to an address: a dispatcher that keeps no connection, and whether a proxy stands between. */
 export interface Route {

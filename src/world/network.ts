@@ -8,8 +8,9 @@ import { errnoOf } from "../contract/file-errors.ts";
 import type { Exchange, Http } from "../contract/http.ts";
 import { isLoopback } from "../contract/loopback.ts";
 import { Secret } from "../contract/secret.ts";
+import type { DebugLog } from "../contract/world.ts";
 import { isExempt, staysHere } from "./hosts.ts";
-import { type DebugLog, makeExchange, makeHttp, type Route } from "./http.ts";
+import { makeExchange, makeHttp, type Route } from "./http.ts";
 
 /** All ways out of this process. */
 export interface Network {
@@ -17,6 +18,7 @@ export interface Network {
   readonly exchange: Exchange;
   /** Opens a WebSocket by the same proxy, CA and plain-text rules as `http`; throws `insecure` for plain text off loopback. */
   readonly openWebSocket: (url: string) => Promise<WebSocket>;
+  readonly debug: DebugLog;
   /** Breaks the requests that are still on their way. A WebSocket is its owner's to close. */
   close(): Promise<void>;
 }
@@ -25,7 +27,7 @@ export interface Network {
  * Sets up the one proxy, its exceptions and the certificate authorities for everything outbound. Loopback never goes through
  * the proxy; the environment's proxy variables are not read. Throws `AdapterError` `misconfigured`, naming the setting or file.
  */
-export function openNetwork(config: NetworkConfig, { log }: { readonly log?: DebugLog } = {}): Network {
+export function openNetwork(config: NetworkConfig, { log = () => {} }: { readonly log?: DebugLog } = {}): Network {
   const secureContext = config.ca.length === 0 ? undefined : trust(config.ca);
   const tls = secureContext === undefined ? {} : { secureContext };
   // One request, one connection: a probe of a dead key must not ride on a connection that the vendor knows.
@@ -40,11 +42,12 @@ export function openNetwork(config: NetworkConfig, { log }: { readonly log?: Deb
     };
   };
   const routeSocket = routeVia(proxy?.tunnel);
-  const exchange = makeExchange({ route: routeVia(proxy?.forward), allowHttp: config.allowHttp, ...(log && { log }) });
+  const exchange = makeExchange({ route: routeVia(proxy?.forward), allowHttp: config.allowHttp, log });
 
   return {
     http: makeHttp(exchange),
     exchange,
+    debug: log,
     async openWebSocket(address) {
       const url = new URL(address);
       if (["ws:", "http:"].includes(url.protocol) && !config.allowHttp && !isLoopback(url)) {
@@ -52,7 +55,7 @@ export function openNetwork(config: NetworkConfig, { log }: { readonly log?: Deb
           cure: "use wss, or set network.allowHttp",
         });
       }
-      log?.({ url: `${url.origin}${url.pathname}` }, "open WebSocket");
+      log({ url: `${url.origin}${url.pathname}` }, "open WebSocket");
       // Loaded when it is needed: a start need not wait for it.
       const { WebSocket } = await import("./web-socket.ts");
       return new WebSocket(url, { dispatcher: routeSocket(url).dispatcher });

@@ -9,7 +9,7 @@ import { secretResolver } from "./secrets.ts";
 
 /** The real world, as plugs see it. */
 export function openWorld(
-  { http, exchange, openWebSocket }: Pick<Network, "http" | "exchange" | "openWebSocket">,
+  { http, exchange, openWebSocket, debug }: Omit<Network, "close">,
   stateDirectory: string,
   store?: (credential: string) => Promise<Secret>,
 ): World {
@@ -19,6 +19,7 @@ export function openWorld(
     http,
     exchange,
     openWebSocket,
+    debug,
     files: realFiles,
     run: runCommand,
     secret: secretResolver({ files: realFiles, env: process.env, ...(store && { store }) }),

@@ -19,6 +19,19 @@ describe("the pre-flight of openclaw", () => {
     expect(await findings(await scene({ env: { OPENAI_API_KEY: "sk-canary-environment" } }))).toEqual([]);
   });
 
+  it("asks nothing of the gateway that a debug line does not tell, without a secret", async () => {
+    const stage = await scene({ pinned: false });
+    const asked: string[] = [];
+    stage.gateway.onRequest = (name, phase) => void (phase === "before" && !name.startsWith("POST ") && asked.push(name));
+    await findings(stage);
+    const told = stage.world.logged
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ message }) => message === "gateway call");
+    expect(asked).toContain("secrets.resolve");
+    expect(told.map(({ method }) => method).slice(-asked.length)).toEqual(asked);
+    expect(stage.world.logged.join("\n")).not.toContain("canary");
+  });
+
   it("finds an auth profile beside the reference", async () => {
     const stage = await scene({ pinned: false, agents: ["main", "helper"] });
     stage.gateway.runs.profiles.push({ agent: "helper", provider: "openai", id: "openai:manual", key: "sk-canary-profile" });

@@ -87,7 +87,11 @@ describe("a vendor that answers HTML", () => {
       await host.rotate();
       const open = await waiting(host.host, /^openai: /);
       expect(open.lastError).toMatchObject({ code: "malformed" });
-      expect((await ctl("show", "main")).stdout).toContain(open.lastError?.message);
+      const shown = (await ctl("show", "main")).stdout;
+      expect(shown).toContain(open.lastError?.message);
+      expect(shown).toMatch(/^hint +(?!undefined).{20}/m);
+      expect(host.host.log, "the log has the cure, too").toMatch(/"msg":"will retry"/);
+      expect(host.host.log.split("\n").find((line) => line.includes('"will retry"'))).toMatch(/"hint":".{20}/);
       expect(
         host.liveKeys().map(({ secret }) => secret),
         "the key that serves lives",

@@ -11,7 +11,7 @@ const DONE = rotation({ checklist: checklist(created, updated, reloaded, validat
 
 test("--wait shows each step once, with what was proven and what it waits for", async () => {
   await using bench = await openBench();
-  const failing = { code: "unavailable", message: "openai: verify: status 503" };
+  const failing = { code: "unavailable", message: "openai: verify: status 503", hint: "status.openai.com says more" };
   bench.control.news = [
     rotation({ checklist: checklist({ state: "running", text: "verifying key_new" }), attempts: 1, lastError: failing }),
     rotation({ checklist: checklist(created, { state: "running", text: null }) }),
@@ -24,6 +24,7 @@ test("--wait shows each step once, with what was proven and what it waits for", 
   expect(ran.stderr.split("\n")).toEqual([
     "… generate",
     "… generate  verifying key_new; will try again: openai: verify: status 503",
+    "  hint: status.openai.com says more",
     "✔ generate  key_new created, accepted 3 times",
     "… update",
     "✔ update    local holds key_new",

@@ -108,7 +108,7 @@ describe.concurrent("rehearsal", () => {
         message: "main has an open rotation (routine)",
         hint: "wait until it is over",
       });
-      expect(await events(host, "operatorSaid")).toEqual([]);
+      expect((await events(host, "operatorSaid")).map(({ detail }) => detail["said"])).toEqual(["pair"]);
       expect((await host.host.show("main")).open?.step).toBe("drain");
     }),
   );
@@ -183,7 +183,7 @@ describe.concurrent("what starts a rotation", () => {
         ...refusal,
         message: "other: the idempotency key belongs to another request, for a rotation of main",
       });
-      expect(await events(host, "operatorSaid")).toEqual([]);
+      expect((await events(host, "operatorSaid")).map(({ detail }) => detail["said"])).toEqual(["pair"]);
       await person(host).call("rotate", { name: "main", now: true });
       await ended(host, first.rotations[0]?.rotation.id ?? 0);
       await expect(person(host, key).call("rehearse", { name: "main" }), "also when it is over").rejects.toMatchObject(refusal);

@@ -14,6 +14,7 @@ export function realWorld(stateDirectory: string): World {
     exchange: () => Promise.reject(new Error("no HTTP in this test")),
     files: realFiles,
     openWebSocket: () => Promise.reject(new Error("no WebSocket in this test")),
+    debug: () => {},
     run: runCommand,
     secret: secretResolver({ files: realFiles, env: {}, credentialsDirectory: stateDirectory }),
     stateDirectory,

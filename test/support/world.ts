@@ -6,10 +6,9 @@ import { join } from "node:path";
 import type { NetworkConfig } from "../../src/config/config.ts";
 import { AdapterError } from "../../src/contract/errors.ts";
 import { Secret } from "../../src/contract/secret.ts";
-import type { World } from "../../src/contract/world.ts";
+import type { DebugLog, World } from "../../src/contract/world.ts";
 import { realClock } from "../../src/world/clock.ts";
 import { realFiles } from "../../src/world/files.ts";
-import type { DebugLog } from "../../src/world/http.ts";
 import { openNetwork } from "../../src/world/network.ts";
 import { runCommand } from "../../src/world/run.ts";
 
@@ -37,6 +36,7 @@ export async function testWorld(
     exchange: network.exchange,
     files: realFiles,
     openWebSocket: network.openWebSocket,
+    debug: network.debug,
     run: runCommand,
     async secret(reference) {
       const value = "credential" in reference ? options.secrets?.[reference.credential] : undefined;

@@ -23,6 +23,7 @@ export const openclaw = defineConsumer({
       busySince: (reloadedAt, earlier, signal) => busySince(setup, reloadedAt, earlier, signal),
       pair: (signal) => pair(setup, signal),
       describe: () => ({
+        preflight: `where it shows a degraded secret, it is asked to reload once; without "auth": "api-key" at ${provider}, one probe per agent that uses it: some 100 tokens each`,
         reload: "the gateway reads its secrets anew while it runs: no restart, usually within half a second",
         prove: `one probe and one model run per agent that uses ${provider}: about 150 tokens each`,
       }),

@@ -31,11 +31,15 @@ async function check(cli: Cli, file: string | undefined, options: Options): Prom
     for (const warning of warnings) cli.io.err(`rotatectl: warning: ${warning}`);
     if (lines.length > 0) cli.io.out(lines.join("\n"));
   }
-  const online = options.online ? await cli.client.call("check", {}) : undefined;
+  let online: CheckReply | undefined;
+  try {
+    if (options.online) online = await cli.client.call("check", {});
+  } finally {
+    if (options.json) cli.io.out(JSON.stringify({ problems, warnings, ...online }, undefined, 2));
+  }
   const found = problems.length + (online?.checked ?? []).flatMap(({ findings }) => findings).length;
   cli.exitCode = found === 0 ? 0 : 1;
-  if (options.json) cli.io.out(JSON.stringify({ problems, warnings, ...online }, undefined, 2));
-  else if (online !== undefined) cli.io.out(onlineLines(online).join("\n"));
+  if (!options.json && online !== undefined) cli.io.out(onlineLines(online).join("\n"));
 }
 
 interface Offline {

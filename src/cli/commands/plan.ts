@@ -9,7 +9,7 @@ export function define(command: Command, cli: Cli): void {
     .option(...JSON_OPTION)
     .addHelpText(
       "after",
-      `\nChanges nothing. Exit code 1 when something would stop the rotation.\n${examples("rotatectl plan prod-openai")}`,
+      `\nChanges nothing, and makes the requests of pre-flight now. Exit code 1 when something would stop the rotation.\n${examples("rotatectl plan prod-openai")}`,
     )
     .action(async (name: string, options: Common) => {
       const reply = await cli.client.call("plan", { name });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { CredentialReply } from "../../api.ts";
 import { type Cli, type Common, examples, JSON_OPTION, print } from "../cli.ts";
-import { activity, relative, span, table } from "../output.ts";
+import { activity, cureOf, relative, span, table } from "../output.ts";
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -27,7 +27,8 @@ function words(reply: CredentialReply, now: number): string {
     ["next", reply.nextAt === null ? "–" : relative(reply.nextAt, now)],
     ["rotation", activity(reply, now)],
   ];
-  const hint = reply.open?.stuck ? [["hint", reply.open.stuck.hint]] : [];
+  const cure = reply.open === null ? undefined : cureOf(reply.open);
+  const hint = cure === undefined ? [] : [["hint", cure]];
   const intents = reply.openIntents.map((intent) => ["open call", `create ${intent.label}, ${relative(intent.announcedAt, now)}`]);
   const lines = [...facts, ...hint, ...intents].map(([field = "", value]) => `${field.padEnd(10)} ${value}`);
   const keys = reply.keys.map((key) => [
