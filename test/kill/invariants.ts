@@ -1,9 +1,29 @@
+import type { Database } from "better-sqlite3";
 import { expect, vi } from "vitest";
 import type { RotationView } from "../../src/api-views.ts";
 import type { RotationHost } from "../support/rotation-host.ts";
 
 interface Row {
   readonly [column: string]: string | number | null;
+}
+
+/** A call without an answer is open until its time is over. */
+function revokesWhileOpen(db: Database): readonly unknown[] {
+  return db
+    .prepare(
+      `select later.* from calls later join calls open on open.credential = later.credential and open.id < later.id
+       where later.kind in ('revoke', 'disable') and later.announced_at < min(open.open_until, coalesce(open.answered_at, open.open_until))`,
+    )
+    .all();
+}
+
+function revokesUnproven(db: Database): readonly unknown[] {
+  return db
+    .prepare(
+      `select calls.* from calls join keys on keys.id = calls.key where calls.kind = 'revoke' and keys.promoted_at is not null and not exists
+       (select 1 from events where events.rotation = calls.rotation and code = 'consumerProven' and events.at <= calls.announced_at)`,
+    )
+    .all();
 }
 
 /**
@@ -30,6 +50,8 @@ export async function expectPromisesHold(
   expect(serving?.id === vendor.key.id, `I3: the ${serves} key serves`).toBe(serves === "adopted");
   expect(inner.stored(), "I8: the store holds the key that serves").toBe(serving?.secret);
   expect(inner.held(), "I4: the consumer uses it").toBe(serving?.secret);
+  if (inner.stranger !== undefined)
+    expect(inner.stranger, "I7: a key that is not ours is left alone").toMatchObject({ deletedAt: null, name: "rotated-old-one" });
   expect(
     shown.keys.filter(({ stage }) => stage !== "current" && stage !== "dead"),
     "I6: every other key is proven dead",
@@ -51,7 +73,7 @@ export async function expectPromisesHold(
   inner.ledger((db) => {
     const intents = db.prepare("select * from intents").all() as Row[];
     for (const key of vendor.vendor.everyKey()) {
-      if (key.id === vendor.key.id) continue;
+      if (key.id === vendor.key.id || key === inner.stranger) continue;
       expect(
         intents.map(({ label }) => label),
         "I2: every key that we caused has its intent",
@@ -61,6 +83,8 @@ export async function expectPromisesHold(
       const dead = vendor.vendor.everyKey().find(({ id }) => id === key["vendor_id"]);
       expect(dead?.deletedAt, "I8: what the ledger calls dead is dead").not.toBeNull();
     }
+    expect(revokesWhileOpen(db), "I5: nothing is revoked while a call has no answer").toEqual([]);
+    expect(revokesUnproven(db), "I4: nothing that served is revoked before its successor was seen in use").toEqual([]);
     const created = db.prepare("select count(*) as n from calls where kind = 'create'").get() as Row;
     expect(intents, "I2: one intent a call").toHaveLength(Number(created["n"]));
   });

@@ -31,6 +31,7 @@ export class KillHost {
 
   static async start(): Promise<KillHost> {
     const inner = await RotationHost.make({ timing: TIMING, preload: [PRELOAD] });
+    inner.addStranger();
     return new KillHost(inner);
   }
 

@@ -40,6 +40,7 @@ export class RotationHost {
   readonly vendor: FakeOpenAi;
   readonly gateway: FakeGateway;
   load: Load | undefined;
+  stranger: FakeKey | undefined;
 
   static async start(options: RotationHostOptions = {}): Promise<RotationHost> {
     const made = await RotationHost.make(options);
@@ -153,9 +154,14 @@ export class RotationHost {
     }
   }
 
-  /** Every key that works at the vendor. */
+  /** Every key that works at the vendor, but the one of somebody else. */
   liveKeys(): readonly FakeKey[] {
-    return this.vendor.vendor.everyKey().filter(({ deletedAt }) => deletedAt === null);
+    return this.vendor.vendor.everyKey().filter((key) => key.deletedAt === null && key !== this.stranger);
+  }
+
+  /** Somebody else makes a key in the same account, called as one of ours might be. */
+  addStranger(): void {
+    this.stranger = this.vendor.vendor.addKey(this.vendor.account, "rotated-old-one");
   }
 
   /** Uses a key at the vendor, as somebody would whom nobody knows of. */
