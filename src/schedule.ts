@@ -19,7 +19,7 @@ export interface Past {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** How long before its window closes a rotation is started at the latest. */
+/** How long before its window closes a rotation is started at the latest; where less than twice that is left, at half of it. */
 const LAST_START_MS = MINUTE_MS;
 
 /**
@@ -31,37 +31,52 @@ const LAST_START_MS = MINUTE_MS;
 export function nextRotation(credential: CredentialConfig, past: Past, timing: Timing): number | undefined {
   if (!past.hasKey) return undefined;
   const base = past.lastDoneAt ?? past.firstSeenAt;
-  const jitterMs = Math.floor(fraction(`${credential.name} ${base}`) * credential.jitterMs);
+  const jitterMs = share(credential.name, base, credential.jitterMs);
   const scheduled = plannedAfter(credential, base);
   const planned = earlier(scheduled === undefined ? undefined : scheduled + jitterMs, beforeExpiry(past, credential, timing));
   if (planned === undefined) return undefined;
   const at = Math.max(planned, notBefore(past, timing));
   const opens = intoWindow(at, credential.window, past.expiresAt);
-  if (opens === at || credential.window === undefined) return at;
-  // All that waited for the window would begin at its opening.
-  return opens + (jitterMs % Math.max(1, windowCloses(opens, credential.window) - LAST_START_MS - opens));
+  return opens === at ? at : spreadFrom(opens, credential.jitterMs, credential, past.expiresAt, timing);
 }
 
-/** Missed while the daemon was down: run once, and not all credentials at the same moment. */
-export function spreadMissed(name: string, planned: number, startedAt: number, timing: Timing): number {
-  return planned >= startedAt ? planned : startedAt + Math.floor(fraction(`${name} ${startedAt}`) * timing.spreadMs);
+/** When one that was missed begins: from `now`, or the opening of its window, on, and not all credentials at the same moment. */
+export function spreadMissed(now: number, credential: CredentialConfig, expiresAt: number | undefined, timing: Timing): number {
+  const from = intoWindow(now, credential.window, expiresAt);
+  const overMs = from === now ? timing.spreadMs : Math.max(timing.spreadMs, credential.jitterMs);
+  return spreadFrom(from, overMs, credential, expiresAt, timing);
+}
+
+/** Later by up to `overMs`, but in the window that is open at `from`, and not so late that the time before the key's expiry gets short. */
+function spreadFrom(from: number, overMs: number, credential: CredentialConfig, expiresAt: number | undefined, timing: Timing): number {
+  const leftMs = latestStart(expiresAt, credential, timing) - from;
+  return from + share(credential.name, from, Math.max(0, Math.min(overMs, leftMs, roomMs(from, credential.window))));
+}
+
+/** How much later than `at` a rotation may begin in the window that is open then. */
+function roomMs(at: number, window: Window | undefined): number {
+  if (window === undefined || !isInside(at, window)) return Number.POSITIVE_INFINITY;
+  const leftMs = windowCloses(at, window) - at;
+  return Math.max(leftMs - LAST_START_MS, leftMs / 2);
 }
 
 /**
  * With time for overlap and drain, and in a window that opens before that time is short. A key that lives shorter than that
  * and came by a rotation is replaced at half of its life: else each successor, which lives as short, would be replaced at once.
  */
-function beforeExpiry(
-  { expiresAt, lastDoneAt }: Past,
-  { overlapMs, window }: CredentialConfig,
-  { drainLimitMs }: Timing,
-): number | undefined {
+function beforeExpiry({ expiresAt, lastDoneAt }: Past, credential: CredentialConfig, timing: Timing): number | undefined {
   if (expiresAt === undefined) return undefined;
-  const latest = expiresAt - overlapMs - drainLimitMs;
+  const { window, jitterMs } = credential;
+  const latest = latestStart(expiresAt, credential, timing);
   if (lastDoneAt !== undefined && latest <= lastDoneAt) return lastDoneAt + Math.max(0, Math.floor((expiresAt - lastDoneAt) / 2));
   if (window === undefined || isInside(latest, window)) return latest;
   const opened = lastOpening(latest, window);
-  return lastDoneAt === undefined || opened > lastDoneAt ? opened : latest;
+  if (lastDoneAt !== undefined && opened <= lastDoneAt) return latest;
+  return spreadFrom(opened, jitterMs, credential, expiresAt, timing);
+}
+
+function latestStart(expiresAt: number | undefined, { overlapMs }: CredentialConfig, { drainLimitMs }: Timing): number {
+  return expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - overlapMs - drainLimitMs;
 }
 
 function plannedAfter({ schedule }: CredentialConfig, base: number): number | undefined {
@@ -116,9 +131,10 @@ function nextLocal(time: string, zone: string, after: number): number {
   return next.getTime();
 }
 
-/** A number of 0 to below 1 that is the same for the same text, and looks random. */
-function fraction(text: string): number {
-  return createHash("sha256").update(text).digest().readUInt32BE() / 2 ** 32;
+/** A part of `ms`, below the whole, that is the same for the same name and time, and looks random. */
+function share(name: string, at: number, ms: number): number {
+  const digest = createHash("sha256").update(`${name} ${at}`).digest();
+  return Math.floor((digest.readUInt32BE() / 2 ** 32) * ms);
 }
 
 function earlier(one: number | undefined, other: number | undefined): number | undefined {

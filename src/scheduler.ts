@@ -53,7 +53,7 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
       parts.config().timing,
     );
     if (at === undefined) return;
-    plannedAt.set(name, intoWindow(spreadMissed(name, at, startedAt, parts.config().timing), credential.window, expiresAt));
+    plannedAt.set(name, at >= startedAt ? at : spreadMissed(startedAt, credential, expiresAt, parts.config().timing));
   }
 
   function currentKey(name: string): Key | undefined {
@@ -73,9 +73,11 @@ export function createScheduler(parts: { ledger: Ledger; engine: Engine; clock: 
   function begin(name: string, now: number): void {
     const credential = parts.config().credentials[name];
     if (credential === undefined) return;
-    const opens = intoWindow(now, credential.window, currentKey(name)?.expiresAt ?? undefined);
-    plannedAt.set(name, opens);
-    if (opens > now) return;
+    const expiresAt = currentKey(name)?.expiresAt ?? undefined;
+    if (intoWindow(now, credential.window, expiresAt) > now) {
+      plannedAt.set(name, spreadMissed(now, credential, expiresAt, parts.config().timing));
+      return;
+    }
     try {
       const plan = planFor(parts, credential, { now: false, at: now });
       const { rotation, started } = ledger.start({

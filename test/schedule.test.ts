@@ -197,6 +197,30 @@ describe("a key that expires", () => {
       ["at its end, in that one", "2026-11-20T04:00:00Z", "2026-11-20T01:00:00Z"],
     ])("is replaced before there is no time left: %s", (_, latest, due) => expect(expiring(latest)).toBe(due));
 
+    test("in the one before with its jitter, which ends with the window", () => {
+      const expiresAt = at("2026-11-20T12:00:00Z") + HOUR + DAY;
+      const due = Array.from({ length: 50 }, (_, n) =>
+        next({ expiresAt }, { window, schedule: undefined, jitterMs: 30 * DAY, name: `credential-${n}` }),
+      ).map((time) => time ?? 0);
+      expect(new Set(due).size).toBe(50);
+      expect(Math.min(...due)).toBeGreaterThanOrEqual(at("2026-11-20T01:00:00Z"));
+      expect(Math.max(...due)).toBeLessThan(at("2026-11-20T03:59:00Z"));
+    });
+
+    test("and jitter takes nothing of the time before its expiry, where a failure made it wait for the window", () => {
+      const opens = at("2026-11-20T01:00:00Z");
+      const lastEnded = { outcome: "failed", endedAt: at("2026-11-19T12:00:00Z") } as const;
+      const due = (leftMs: number, name: string) =>
+        next({ lastDoneAt: START - 31 * DAY, lastEnded, failures: 1, expiresAt: opens + leftMs }, { window, jitterMs: 3 * HOUR, name }) ??
+        0;
+      const names = Array.from({ length: 50 }, (_, n) => `credential-${n}`);
+      const enough = names.map((name) => due(HOUR + DAY + 10 * MINUTE, name));
+      expect(new Set(enough).size).toBe(50);
+      expect(Math.min(...enough)).toBeGreaterThanOrEqual(opens);
+      expect(Math.max(...enough)).toBeLessThan(opens + 10 * MINUTE);
+      expect(new Set(names.map((name) => due(HOUR, name))), "at the opening, where that time is short already").toEqual(new Set([opens]));
+    });
+
     test("but not twice in one window, where its life does not reach to the next", () => {
       const lastDoneAt = at("2026-11-20T01:10:00Z");
       expect(expiring("2026-11-20T12:00:00Z", { lastDoneAt })).toBe("2026-11-21T01:00:00Z");
@@ -229,12 +253,21 @@ describe("a key that expires", () => {
 
 describe("missed while the daemon was down", () => {
   test("runs once, within the time that the missed ones are spread over", () => {
-    const due = Array.from({ length: 200 }, (_, n) => spreadMissed(`credential-${n}`, START - DAY, START, TIMING));
+    const due = Array.from({ length: 200 }, (_, n) => spreadMissed(START, credential({ name: `credential-${n}` }), undefined, TIMING));
     expect(Math.min(...due)).toBeGreaterThanOrEqual(START);
     expect(Math.max(...due)).toBeLessThan(START + TIMING.spreadMs);
     const minutes = new Set(due.map((time) => Math.floor((time - START) / MINUTE)));
     expect(minutes.size, "in every minute of the ten").toBe(10);
   });
 
-  test("is not moved when nothing was missed", () => expect(spreadMissed("main", START + 5, START, TIMING)).toBe(START + 5));
+  test("and, in the last minute of a window, in half of what is left of it", () => {
+    const window = { from: "02:00", to: "05:00", zone: "UTC" };
+    const now = at("2026-11-02T04:59:20Z");
+    const due = Array.from({ length: 200 }, (_, n) =>
+      spreadMissed(now, credential({ name: `credential-${n}`, window }), undefined, TIMING),
+    );
+    expect(Math.min(...due)).toBeGreaterThanOrEqual(now);
+    expect(Math.max(...due)).toBeLessThan(now + 20 * SECOND);
+    expect(new Set(due).size).toBeGreaterThan(190);
+  });
 });

@@ -52,7 +52,11 @@ export const timing = z.strictObject({
   afterFailure: afterFailure.prefault({}).describe("when a failed rotation is tried again"),
   intake: intake.prefault({}).describe("how long a rotation waits for a key that a person makes"),
   poll: someLength().prefault("500ms").describe("the pause between two looks at something that changes by itself"),
-  spread: length().prefault("10m").describe("over how long rotations that were missed are spread"),
+  spread: length()
+    .prefault("10m")
+    .describe(
+      "over how long rotations that were missed are spread, or over `jitter` where they wait for a window and that is longer; never past its end, nor into the time that a key needs before its expiry",
+    ),
 });
 
 /** `timing:` with the units in the names. */
