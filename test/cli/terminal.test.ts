@@ -106,20 +106,32 @@ test.each([
   expect(bench.control.callsOf("intake")).toHaveLength(0);
 });
 
+const load = (shell: string) => `eval "$(rotatectl completion ${shell})"`;
+/** Scripts that print what each shell would offer, one a line. */
 const SHELLS = {
-  bash: (typed: readonly string[]) => `
+  bash: (typed: readonly string[]) => `${load("bash")}
     COMP_WORDS=(${typed.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${typed.length - 1}
     _rotatectl; printf '%s\\n' "\${COMPREPLY[@]}"`,
-  fish: (typed: readonly string[]) => `complete --do-complete '${typed.join(" ")}'`,
+  fish: (typed: readonly string[]) => `${load("fish")}
+    complete --do-complete '${typed.join(" ")}'`,
+  // Only on a terminal does zsh complete: an inner shell gets one, where the last command of all completions tells what it is given.
+  zsh: (typed: readonly string[]) => `exec 3>&1; zmodload zsh/zpty; zpty inner zsh -fi
+    zpty -w inner 'autoload -U compinit; compinit -D -u; ${load("zsh")}
+      compadd() { local -a fits; builtin compadd -O fits "$@"; print -l -- $fits >&3 }
+      comppostfuncs=(exit); bindkey "^I" complete-word; print READY$((1))'
+    zpty -r -m inner shown '*READY1*'
+    zpty -w -n inner '${typed.join(" ")}'$'\\t'
+    while zpty -r inner shown; do; done`,
 } as const;
 
 test.for(Object.entries(SHELLS))("%s completes commands, options and credentials", async ([shell, complete], { skip }) => {
   await using bench = await openBench();
   await makeCommand(bench);
   const ask = async (...typed: string[]) => {
-    const script = `eval "$(rotatectl completion ${shell})"\n${complete(["rotatectl", ...typed])}`;
+    const script = complete(["rotatectl", ...typed]);
     const env = { ...process.env, PATH: `${bench.directory}:${process.env["PATH"]}`, ROTATED_SOCKET: bench.socket };
-    const child = spawn(shell, ["-c", script], { stdio: ["ignore", "pipe", "inherit"], env });
+    // Where the daemon offers nothing, there are no files to offer either.
+    const child = spawn(shell, ["-c", script], { stdio: ["ignore", "pipe", "inherit"], env, cwd: bench.directory });
     const [failed] = await Promise.race([once(child, "spawn").then(() => [undefined]), once(child, "error")]);
     if (failed !== undefined) return undefined;
     return (await child.stdout.setEncoding("utf8").toArray()).join("").trim().split("\n");
