@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Cli } from "../cli.ts";
+import type { Client } from "../client.ts";
 
 export function define(command: Command, cli: Cli): void {
   command.argument("[words...]").action(async (words: readonly string[]) => {
@@ -21,15 +22,21 @@ async function candidates(before: readonly string[], current: string, program: C
   if (current.startsWith("-")) return [...(command === undefined ? [] : options(command)), ...options(program), "--help"];
   if (name === undefined) return program.commands.map((known) => known.name()).filter((known) => !known.startsWith("_"));
   const argument = command?.registeredArguments[given.length];
-  if (argument?.name() === "name") return credentials(cli);
-  return argument?.argChoices ?? [];
+  const names = NAMES[argument?.name() ?? ""];
+  return names === undefined ? (argument?.argChoices ?? []) : names(cli.client).catch(() => []);
 }
 
-/** Nothing while no daemon answers: a completion must not talk. */
-async function credentials(cli: Cli): Promise<readonly string[]> {
-  try {
-    return (await cli.client.call("status", {})).credentials.map(({ name }) => name);
-  } catch {
-    return [];
-  }
+/** What the daemon can tell of an argument with this name. Nothing while it does not answer: a completion must not talk. */
+const NAMES: Readonly<Record<string, (client: Client) => Promise<readonly string[]>>> = { name: credentials, consumer: consumers };
+
+async function credentials(client: Client): Promise<readonly string[]> {
+  return (await client.call("status", {})).credentials.map(({ name }) => name);
+}
+
+/** Those that a credential uses: others cannot be paired. */
+async function consumers(client: Client): Promise<readonly string[]> {
+  const found = new Set<string>();
+  for (const name of await credentials(client)) for (const used of (await client.call("show", { name })).consumers) found.add(used);
+  // No name of the configuration has a space, as that of "rotated itself" has.
+  return [...found].filter((name) => !name.includes(" "));
 }
