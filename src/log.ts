@@ -6,10 +6,17 @@ export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error">;
 
 const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
-/** Fields that may hold a secret under any caller's name for them. */
-const SECRET_FIELDS = new Set(["secret", "apiKey", "adminKey", "password", "token", "authorization", "cookie", "headers", "privateKey"]);
-/** How far below the top they are looked for. */
-const DEEPEST = 3;
+/** Fields that may hold a secret under any caller's name for them, as words: `api key` is also `apiKey`, `API_KEY` and `api-key`. */
+const SECRET_FIELDS = [
+  ...["authorization", "proxy authorization", "cookie", "set cookie", "headers"],
+  ...["password", "passphrase", "secret", "secret id", "client secret", "secret access key"],
+  ...["token", "access token", "refresh token", "id token", "client token", "session token"],
+  ...["api key", "admin key", "master key", "private key"],
+];
+// Not a set of names in one spelling: to bring each name of a line into it takes three times as long.
+const TELLING = new RegExp(`^[_-]*(?:${SECRET_FIELDS.join("|").replaceAll(" ", "[_-]*")})[_-]*$`, "i");
+/** How many objects and lists, one in the other, are looked through; deeper ones are left out. */
+const DEEPEST = 10;
 
 /** Characters of lines that are kept while they cannot be written. */
 const MOST_KEPT = 65_536;
@@ -42,16 +49,20 @@ function standardError(): DestinationStream {
 }
 
 /** The fields of a line without what their names give away. pino's own `redact` would cost ten times as much as the line itself. */
-function redacted(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
-  if (!Object.keys(fields).some((name) => SECRET_FIELDS.has(name) || typeof fields[name] === "object")) return fields;
-  const shown = (value: unknown): unknown => {
-    if (depth === DEEPEST || typeof value !== "object" || value === null) return value;
-    if (Array.isArray(value)) return value.map(shown);
-    // Headers and what a parser makes often have no prototype.
-    const kind: unknown = Object.getPrototypeOf(value);
-    return kind === Object.prototype || kind === null ? redacted({ ...value }, depth + 1) : value;
-  };
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, SECRET_FIELDS.has(name) ? "[redacted]" : shown(value)]));
+function redacted(fields: Record<string, unknown>, within: readonly object[] = []): Record<string, unknown> {
+  if (!Object.keys(fields).some((name) => TELLING.test(name) || typeof fields[name] === "object")) return fields;
+  const path = [...within, fields];
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, TELLING.test(name) ? "[redacted]" : shown(value, path)]));
+}
+
+function shown(value: unknown, within: readonly object[]): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  // Headers and what a parser makes often have no prototype.
+  const kind: unknown = Object.getPrototypeOf(value);
+  const isList = Array.isArray(value);
+  if (!isList && kind !== Object.prototype && kind !== null) return value;
+  if (within.length === DEEPEST || within.includes(value)) return "[left out]";
+  return isList ? value.map((item) => shown(item, [...within, value])) : redacted(value as Record<string, unknown>, within);
 }
 
 interface ErrorFacts {

@@ -80,6 +80,35 @@ test("fields with telling names are redacted, although nobody knows their value"
   expect(lines[0]?.match(/\[redacted\]/g)).toHaveLength(5);
 });
 
+test.each([
+  ...["authorization", "Authorization", "proxyAuthorization", "proxy-authorization", "cookie", "setCookie", "Set-Cookie", "headers"],
+  ...["password", "passphrase", "secret", "secretId", "secret_id", "clientSecret", "secretAccessKey", "SecretAccessKey"],
+  ...["token", "_token", "accessToken", "access_token", "refreshToken", "idToken", "clientToken", "sessionToken", "SESSION_TOKEN"],
+  ...["apiKey", "apikey", "API_KEY", "api-key", "adminKey", "masterKey", "master_key", "privateKey", "PRIVATE-KEY"],
+])("%s tells of a secret, at the top and below", (name) => {
+  const { lines, log } = capture();
+  log.info({ [name]: "never-wrapped", reply: { [name]: ["never-wrapped"] } }, "x");
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ [name]: "[redacted]", reply: { [name]: "[redacted]" } });
+});
+
+test("names that only look like telling ones are shown", () => {
+  const { lines, log } = capture();
+  const fields = { key: "key_abc", keyId: "key_abc", credential: "admin-key", secretVersion: 3, tokens: 12, tokenType: "x", header: "y" };
+  log.info({ ...fields, deep: { ...fields } }, "x");
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ ...fields, deep: fields });
+});
+
+test("what lies too deep to be looked through, or in itself, is left out", () => {
+  const { lines, log } = capture();
+  const deep = Array.from({ length: 30 }).reduce((inner) => ({ inner }), { password: "hunter2hunter2" });
+  const list: unknown[] = ["shown"];
+  list.push(list);
+  const twice = { shown: true };
+  log.info({ deep, list, one: twice, other: [twice] }, "x");
+  expect(lines[0]).not.toContain("hunter2");
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ list: ["shown", "[left out]"], one: twice, other: [twice] });
+});
+
 test("so are those of an object without a prototype, as a parser makes it", () => {
   const { lines, log } = capture();
   log.info({ reply: Object.assign(Object.create(null), { password: "hunter2hunter2" }) }, "asked");
