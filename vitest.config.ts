@@ -36,6 +36,7 @@ export default defineConfig({
     testTimeout: 90_000,
     hookTimeout: 120_000,
     maxConcurrency: 5,
+    globalSetup: "test/support/process-groups.ts",
     reporters: ["default", new CountReporter()],
     projects: [
       project(0, "quick", 3, { include: ["test/**/*.test.ts"], exclude: [PEERS, COMPARED, ...REAL, ...ALONE] }),

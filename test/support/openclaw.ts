@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { installPeer } from "../../scripts/peers.ts";
 import type { OpenClawFile, SecretReference } from "../fakes/gateway/config.ts";
 import { ROOT } from "./host.ts";
+import { noteGroup } from "./process-groups.ts";
 
 export const GATEWAY_TOKEN = "gateway-token-canary-0123456789abcdef";
 
@@ -83,6 +84,7 @@ export async function makeRealGateway(
   const configPath = join(directory, "openclaw.json");
   const output: string[] = [];
   let child: ChildProcess | undefined;
+  let ended = () => {};
   let before: readonly string[] = [];
   const { port } = config.gateway;
   const http = `http://127.0.0.1:${port}`;
@@ -120,6 +122,7 @@ export async function makeRealGateway(
       // A group of its own: what the gateway starts ends with it.
       const started = spawn(...run("gateway", "run"), { ...options, detached: true, stdio: ["ignore", "pipe", "pipe"] });
       child = started;
+      if (started.pid !== undefined) ended = noteGroup(started.pid);
       for (const stream of [started.stdout, started.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => output.push(text));
       await untilReady(http, started, output);
     },
@@ -132,6 +135,7 @@ export async function makeRealGateway(
       const running = child;
       child = undefined;
       if (running?.pid !== undefined) await endGroup(running, running.pid);
+      ended();
       for (const name of await leftovers()) if (!before.includes(name)) await rm(join("/tmp", name), { recursive: true, force: true });
     },
   };
