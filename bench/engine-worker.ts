@@ -49,7 +49,7 @@ const engine = createEngine({
   ledger,
   clock: realClock,
   random: randomBytes,
-  installation: ledger.installation(() => "bench1"),
+  installation: ledger.installation("bench", () => "bench1"),
   fingerprintKey: generateKeySync("hmac", { length: 256 }),
   config: () => config,
   plugs: () => plugs,

@@ -16,6 +16,7 @@ import {
   keyRow,
   type Lifetime,
   lifetimeFor,
+  OUR_LABEL,
   onlyFit,
   toCreated,
   toKey,
@@ -40,7 +41,7 @@ export const openai = defineProvider({
         : `creates a service account with one key${may} in the project ${project}`,
       revoke: shared
         ? "deletes the old key; its service account and the other keys stay"
-        : "deletes the old key together with its service account",
+        : "deletes the old key, together with the service account that rotated made for it",
       ...(expiresIn !== undefined && { keyLifetimeMs: expiresIn }),
     };
   },
@@ -147,7 +148,7 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
       // One call for a key and its account, so that a crash leaves no empty account behind.
       const end = () =>
         account === undefined
-          ? admin(keyUrl(keyId), { ...request, action: "openai: delete key", refusal: deleteRefusal })
+          ? admin(keyUrl(keyId), { ...request, action: "openai: delete key", refusal: deleteRefusal(settings.accounts) })
           : admin(accountUrl(account), { ...request, action: "openai: delete service account" });
       await api.end(end, keyId, () => rows(signal));
     },
@@ -157,14 +158,12 @@ function connectOpenAi(settings: Settings, world: World): Provider & Required<Pi
   async function ownAccount(keyId: string, signal: AbortSignal): Promise<string | undefined> {
     const request = { action: "openai: look at key", method: "GET", reply: keyRow, signal } as const;
     const account = (await unlessGone(() => admin(keyUrl(keyId), request), signal))?.owner.service_account;
+    // Accounts of an adopted key are called otherwise, and are not ours to delete.
     if (account === undefined || account === null || !OUR_LABEL.test(account.name)) return undefined;
     const others = (await rows(signal)).filter((row) => row.owner.service_account?.id === account.id && row.id !== keyId);
     return others.length === 0 ? account.id : undefined;
   }
 }
-
-/** Accounts of an adopted key are called otherwise, and are not ours to delete. */
-const OUR_LABEL = /^rotated-/;
 
 type VerifyCall = Pick<HttpRequest<unknown>, "method" | "body" | "reply"> & { readonly path: string };
 

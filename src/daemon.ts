@@ -46,7 +46,7 @@ export async function startDaemon(first: { config: Config; configPath: string; l
   const db = openDatabase(directory.database, packageFile("migrations/"));
   const ledger = openLedger(db, clock);
   const fingerprintKey = directory.fingerprintKey(ledger.credentials.all().some(({ name }) => ledger.keys.all(name).length > 0));
-  const installation = ledger.installation(() => randomName(6, randomBytes));
+  const installation = ledger.installation(directory.databaseFile(), () => randomName(6, randomBytes));
 
   const calls = watchCalls(clock, (call) => log.debug(call, "call"));
   const connect = (): ConnectedPlugs => {

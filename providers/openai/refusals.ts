@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { HttpRequest } from "../../src/contract/http.ts";
+import type { Settings } from "./settings.ts";
 
 type Refusal = NonNullable<HttpRequest<unknown>["refusal"]>;
 
@@ -16,12 +17,20 @@ export const adminRefusal: Refusal = (status) => {
   return { code: "forbidden", detail: "the admin key may not do this", cure };
 };
 
-/** The older rule answers 400; nothing but a new account for each key helps there. */
-export const deleteRefusal: Refusal = (status, body) => {
-  if (status !== 400 || !errorBody.safeParse(body).success) return adminRefusal(status, body);
-  const cure = "set accounts: per-key for the next keys; this one ends when its service account is deleted by hand, with every key in it";
-  return { code: "undeletable", detail: "the key of a service account cannot be deleted here", cure };
+/** What ends a key that only goes with its account, and with every other key in that: first the one that serves must be elsewhere. */
+const UNDELETABLE: Readonly<Record<Settings["accounts"], string>> = {
+  shared:
+    "the key that serves is in the same service account: set accounts: per-key and reload; rotatectl abandon, then rotatectl rotate; when that one is here, delete the old service account at OpenAI, then: rotatectl retry",
+  "per-key": "see that no key that is in use is in its service account, delete that account at OpenAI, then: rotatectl retry",
 };
+
+/** The older rule answers 400; nothing but a new account for each key helps there. */
+export const deleteRefusal =
+  (accounts: Settings["accounts"]): Refusal =>
+  (status, body) => {
+    if (status !== 400 || !errorBody.safeParse(body).success) return adminRefusal(status, body);
+    return { code: "undeletable", detail: "the key of a service account cannot be deleted here", cure: UNDELETABLE[accounts] };
+  };
 
 /**
  * Only `invalid_api_key` says that there is no such key: a 401 may also be about scopes, or from somebody in between.

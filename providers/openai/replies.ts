@@ -35,10 +35,16 @@ const adminKeyRow = keyRow.omit({ owner: true, owner_project_access: true });
 export const adminKeyPage = keyPage.extend({ data: z.array(adminKeyRow) });
 export type AdminKeyRow = z.output<typeof adminKeyRow>;
 
+/** How our labels begin. */
+export const OUR_LABEL = /^rotated-/;
+
 /** A row of a listing as a key. `now` in Unix milliseconds: an expired key is not enabled. */
 export function toKey(row: KeyRow, { accounts }: Settings, now: number): VendorKey {
-  // The vendor names the key that comes with an account by itself; what carries our label is the account.
-  const label = accounts === "per-key" ? row.owner.service_account?.name : row.name;
+  // The vendor names the key that comes with an account by itself; what carries our label is the account. `accounts` may
+  // have been another when the key was made, so one of our labels counts wherever it stands.
+  const names = [row.name, row.owner.service_account?.name];
+  const [own, other] = accounts === "per-key" ? names.toReversed() : names;
+  const label = [own, other].find((name) => OUR_LABEL.test(name ?? "")) ?? own;
   const key = toAdminKey({ ...row, name: label }, now);
   return { ...key, enabled: key.enabled && row.owner_project_access !== "inactive" };
 }

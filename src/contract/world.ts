@@ -50,9 +50,14 @@ export interface Files {
   read(path: string): Promise<string | undefined>;
   /**
    * Replaces or makes a file in one step: temporary file beside it, mode 0600 (or the one given), owner of the
-   * file it replaces (else `owner`), fsync, rename, fsync of the directory.
+   * file it replaces (else `owner`), fsync, rename, fsync of the directory. `last` is a look right before the rename: what
+   * it throws ends the work, and the file stays as it was.
    */
-  replace(path: string, content: string, options?: { mode?: number; owner?: { uid: number; gid: number } }): Promise<void>;
+  replace(
+    path: string,
+    content: string,
+    options?: { mode?: number; owner?: { uid: number; gid: number }; last?: () => Promise<void> },
+  ): Promise<void>;
   /** Removes a file and syncs its directory. Resolves when it is already gone. */
   remove(path: string): Promise<void>;
   /** Names of the entries of a directory; empty when it does not exist. */

@@ -21,6 +21,8 @@ const KEY = "fingerprint.key";
 /** The daemon's own directory: the ledger, and the key of its fingerprints. Both belong into every backup. */
 export interface StateDirectory {
   readonly database: string;
+  /** What tells the ledger's file from a copy of it. */
+  databaseFile(): string;
   /**
    * The key under which secrets are fingerprinted; made when it is missing. Throws `DatabaseError` when the ledger
    * `hasFingerprints` already: under another key they would match nothing.
@@ -37,6 +39,11 @@ export function openStateDirectory(path: string, random: (bytes: number) => Uint
     const file = join(path, KEY);
     return {
       database: join(path, LEDGER),
+      databaseFile: () =>
+        explained(path, () => {
+          const { ino, birthtimeMs } = statSync(join(path, LEDGER));
+          return `${ino}-${birthtimeMs}`;
+        }),
       fingerprintKey: (hasFingerprints) =>
         explained(path, () => {
           const found = readKey(file);

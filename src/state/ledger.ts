@@ -98,12 +98,15 @@ export function openLedger(db: Db, clock: { now(): number }) {
     events,
     credentials,
 
-    /** This installation's id; made at the first call from `fresh`. */
-    installation(fresh: () => string): string {
-      const row = db.prepare("select id from installation").get() as { id: string } | undefined;
-      if (row !== undefined) return row.id;
-      const id = fresh();
-      transaction(() => db.prepare("insert into installation (only_one, id) values (1, ?)").run(id));
+    /**
+     * This installation's id; made from `fresh` at the first call, and anew when the database is another `file` than then: a copy
+     * that was restored must not give out labels of the one that it was taken from.
+     */
+    installation(file: string, fresh: () => string): string {
+      const row = db.prepare("select id, file from installation").get() as { id: string; file: string | null } | undefined;
+      if (row?.file === file) return row.id;
+      const id = row !== undefined && row.file === null ? row.id : fresh();
+      transaction(() => db.prepare("insert or replace into installation (only_one, id, file) values (1, ?, ?)").run(id, file));
       return id;
     },
 

@@ -16,7 +16,7 @@ export const realFiles: Files = {
     return bytes === undefined ? undefined : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   },
 
-  async replace(path, content, { mode = 0o600, owner } = {}) {
+  async replace(path, content, { mode = 0o600, owner, last } = {}) {
     const replaced = await unlessMissing(lstat(path));
     const temporary = join(dirname(path), temporaryName(basename(path), randomBytes(8).toString("hex")));
     const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
@@ -30,6 +30,7 @@ export const realFiles: Files = {
       } finally {
         await handle.close();
       }
+      await last?.();
       await rename(temporary, path);
     } catch (error) {
       await unlessMissing(unlink(temporary)).catch(() => undefined); // the first error is the one to tell

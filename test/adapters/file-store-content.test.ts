@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { file } from "../../adapters/stores/file.ts";
 import { Secret } from "../../src/contract/secret.ts";
@@ -34,6 +34,24 @@ describe("one value", () => {
 
 describe("a field of a JSON file", () => {
   const field = "/models/providers/openai/apiKey";
+
+  it("loses nothing that somebody else writes while it is being written", async () => {
+    const text = (other: string) => JSON.stringify({ other, models: { providers: { openai: { apiKey: "canary-old" } } } });
+    writeFileSync(bench.path, text("one"));
+    await bench.store({ field }).stage("v0", new Secret("canary-old"), signal);
+    const { files } = bench.world;
+    let writes = 0;
+    const replace: typeof files.replace = (path, content, options) => {
+      if (path === bench.path && writes++ === 0) writeFileSync(bench.path, text("two"));
+      return files.replace(path, content, options);
+    };
+    bench.world = { ...bench.world, files: { ...files, replace } };
+    expect(await refusal(bench.put({ field }, "v0"))).toMatchObject({ code: "inconclusive", retry: true });
+    expect(readFileSync(bench.path, "utf8")).toBe(text("two"));
+    expect(readdirSync(bench.directory).filter((name) => name.endsWith("-tmp"))).toEqual([]);
+    await bench.put({ field }, "v0");
+    expect(readFileSync(bench.path, "utf8")).toBe(text("two").replace("canary-old", canary));
+  });
 
   it.each([
     ["compact", '{"models":{"providers":{"openai":{"apiKey":"OLD","x":1}}},"n":1.0e3}'],

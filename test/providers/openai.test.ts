@@ -99,9 +99,9 @@ describe("the admin key", () => {
 
 describe("list", () => {
   it("shows the account's name where each key has one, else the key's own", async () => {
-    const { id } = await perKey.create({ label: "rotated-l-1" }, signal);
+    const { id } = fake.vendor.addKey(fake.vendor.addAccount("made by a person"), "Secret Key");
     const label = async (provider: Provider) => (await provider.list(signal)).find((key) => key.id === id)?.label;
-    expect(await label(perKey)).toBe("rotated-l-1");
+    expect(await label(perKey)).toBe("made by a person");
     expect(await label(shared)).toBe("Secret Key");
   });
 
@@ -206,12 +206,23 @@ describe("revoke", () => {
     expect(await perKey.verify(key.secret, signal)).toBe("refused");
   });
 
+  it("says undeletable in an account of an adopted key, too, and what then is safe", async () => {
+    fake.vendor.rules.keysArePermanent = true;
+    const adopted = fake.vendor.addKey(fake.vendor.addAccount("made by a person"), "adopted");
+    await expect(perKey.revoke(adopted.id, signal)).rejects.toMatchObject({
+      code: "undeletable",
+      hint: expect.stringMatching(/^see that no key that is in use is in its service account, delete that account/),
+    });
+  });
+
   it("says undeletable, with the cure, under the older rule in a shared account, and spares the others", async () => {
     fake.vendor.rules.keysArePermanent = true;
     const key = await shared.create({ label: "rotated-r-3" }, signal);
     await expect(shared.revoke(key.id, signal)).rejects.toMatchObject({
       code: "undeletable",
-      hint: expect.stringContaining("accounts: per-key"),
+      hint: expect.stringMatching(
+        /^the key that serves is in the same service account: set accounts: per-key .* abandon.* rotate.* delete the old/,
+      ),
     });
     expect(fake.vendor.listedAccounts()).toContainEqual(expect.objectContaining({ id: fake.account.id }));
   });
@@ -249,6 +260,15 @@ describe("revoke", () => {
     const elsewhere = bench.connect({ project: "proj_wrong" });
     await expect(elsewhere.revoke(fake.key.id, signal)).rejects.toMatchObject({ code: "notFound" });
   });
+});
+
+it("lists a key under its label, whatever `accounts` was when it was made", async () => {
+  const own = await perKey.create({ label: "rotated-x-1" }, signal);
+  const among = await shared.create({ label: "rotated-x-2" }, signal);
+  for (const provider of [perKey, shared]) {
+    const labels = new Map((await provider.list(signal)).map(({ id, label }) => [id, label]));
+    expect([labels.get(own.id), labels.get(among.id)]).toEqual(["rotated-x-1", "rotated-x-2"]);
+  }
 });
 
 describe("preflight", () => {

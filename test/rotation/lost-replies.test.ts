@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../fakes/faults.ts";
 import { expectPromisesHold } from "../kill/invariants.ts";
-import { adminCalls, CALL_MS, ended, events, SHORT_CALLS, withHost } from "./scenario.ts";
+import { putInForce } from "../support/control.ts";
+import { adminCalls, CALL_MS, ended, events, SHORT_CALLS, until, withHost } from "./scenario.ts";
 
 const CREATE = { method: "POST", path: "/api_keys$" } as const;
 const REVOKE = { method: "DELETE", path: "/api_keys/" } as const;
@@ -29,6 +30,22 @@ const REFUSED: readonly Case[] = [{ name: "429 with Retry-After", fault: { do: "
 const WORKS = new Set<Fault["do"]>(["loseReply", "delay"]);
 
 describe.concurrent("create", () => {
+  test("a key is found under its label where `accounts` was changed while its call was open", { timeout: 120_000 }, () =>
+    withHost({ timing: SHORT_CALLS }, async (host) => {
+      host.vendor.faults.add({ ...CREATE, times: 1, fault: { do: "loseReply" } });
+      const { id } = await host.rotate();
+      await until(host, "the call is open", () => adminCalls(host, "POST").length === 1);
+      await putInForce(
+        host,
+        host.config(host.gateway.url, { timing: SHORT_CALLS, provider: { accounts: "per-key", serviceAccount: undefined } }),
+      );
+      const rotation = await ended(host, id);
+      expect(rotation.outcome).toBe("done");
+      expect(await events(host, "keyFound")).toHaveLength(1);
+      expect(host.liveKeys().map(({ id: live }) => live)).toEqual([rotation.target]);
+    }),
+  );
+
   test.each(NO_ANSWER)("$name: one intent a call, and none is repeated blindly", { timeout: 120_000 }, ({ fault }) =>
     withHost({ timing: SHORT_CALLS }, async (host) => {
       host.startLoad();

@@ -152,6 +152,17 @@ test("the directory is ours alone, and the key of the fingerprints is made once"
   expect(statSync(state).mode & 0o777, "closed again").toBe(0o700);
 });
 
+test("a copy of the ledger is another file, also under the same name", () => {
+  const opened = openStateDirectory(directory, random);
+  openDatabase(path(), MIGRATIONS).close();
+  const before = opened.databaseFile();
+  openDatabase(path(), MIGRATIONS).close();
+  expect(opened.databaseFile()).toBe(before);
+  cpSync(path(), join(directory, "backup.db"));
+  renameSync(join(directory, "backup.db"), path());
+  expect(opened.databaseFile()).not.toBe(before);
+});
+
 test("a directory that others share is not closed to them, but refused; an empty one is taken", () => {
   const shared = join(directory, "lib");
   mkdirSync(shared);

@@ -88,10 +88,19 @@ test("the same request, and a second trigger, start one rotation", () => {
   expect(startRotation(ledger, "request-3").started).toBe(true);
 });
 
-test("the installation's id is made once", () => {
+test("the installation's id of before an upgrade is kept", () => {
+  const { ledger, db } = memoryLedger();
+  db.exec("insert into installation (only_one, id) values (1, 'abcdef')");
+  expect(ledger.installation("1-1", () => "ghijkl")).toBe("abcdef");
+  expect(ledger.installation("2-1", () => "ghijkl")).toBe("ghijkl");
+});
+
+test("the installation's id is made once, and anew in a copy of the database", () => {
   const { ledger } = memoryLedger();
-  expect(ledger.installation(() => "abcdef")).toBe("abcdef");
-  expect(ledger.installation(() => "ghijkl")).toBe("abcdef");
+  expect(ledger.installation("1-1", () => "abcdef")).toBe("abcdef");
+  expect(ledger.installation("1-1", () => "ghijkl")).toBe("abcdef");
+  expect(ledger.installation("2-1", () => "ghijkl")).toBe("ghijkl");
+  expect(ledger.installation("2-1", () => "mnopqr")).toBe("ghijkl");
 });
 
 test("a ledger that cannot be written says why and what to do, and goes on when it can", () => {

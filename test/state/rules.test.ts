@@ -107,7 +107,7 @@ const RULES: readonly Rule[] = [
   {
     name: "a second installation",
     refusal: /UNIQUE|CHECK/,
-    given: (ledger) => void ledger.installation(() => "abcdef"),
+    given: (ledger) => void ledger.installation("1-1", () => "abcdef"),
     write: (db) => db.exec("insert into installation (only_one, id) values (2, 'ghijkl')"),
   },
 ];

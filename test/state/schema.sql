@@ -1,4 +1,4 @@
--- schema 4
+-- schema 5
 
 CREATE TABLE calls (
   id integer primary key,
@@ -48,7 +48,7 @@ CREATE INDEX events_by_rotation on events (rotation, id);
 CREATE TABLE installation (
   only_one integer primary key check (only_one = 1),
   id text not null check (length(id) between 4 and 12)
-) strict;
+, file text) strict;
 
 CREATE TABLE intents (
   label text primary key,

@@ -139,7 +139,13 @@ export function openCell({ who, path, field, document, modeFor, owner }: CellOpt
     const content = inDocument(() => document.set(text, value.reveal()));
     const options = { mode: modeFor(facts), ...ownerFor(facts, wanted) };
     signal.throwIfAborted();
-    await files.replace(path, content, options);
+    await files.replace(path, content, { ...options, last: () => mustBeStill(text) });
+  }
+
+  /** Others may write to other places of the document, and know of no turns. */
+  async function mustBeStill(text: string | undefined): Promise<void> {
+    if ((await files.read(path)) === text) return;
+    throw new AdapterError("inconclusive", `${who}: write ${here}: somebody else wrote to the file at the same time`);
   }
 
   function foreign(expected: string, current: Secret | undefined): AdapterError {
