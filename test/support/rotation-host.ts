@@ -181,9 +181,10 @@ export class RotationHost {
     return this.gateway.secrets.active("models.providers.openai.apiKey");
   }
 
-  /** Names of the kept versions beside the secret file. */
+  /** Names of the kept versions beside the secret file, and of what was to become one. A try of blanks goes with the next write. */
   kept(): readonly string[] {
-    return readdirSync(this.host.directory).filter((name) => name.includes("secrets.json") && name !== "secrets.json");
+    const ours = readdirSync(this.host.directory).filter((name) => name.includes("secrets.json") && name !== "secrets.json");
+    return ours.filter((name) => !name.includes(".rotated.probe"));
   }
 
   /** The ledger, while no daemon has it open. */
