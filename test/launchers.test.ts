@@ -87,6 +87,12 @@ describe.each(["rotated", "rotatectl"])("%s", (program) => {
     await expectLaunched(join(modules, "rotated/bin", program));
   });
 
+  test("runs on the host's own Node 24 where npm has none for the machine", async () => {
+    const bare = await mkdtemp(join(directory, "bare-"));
+    await makePackage(bare);
+    await expectLaunched(join(bare, "bin", program), join(root, "node_modules", nodePackage, "bin"));
+  });
+
   test("needs no other program where npm has linked it", async () => {
     const prefix = await mkdtemp(join(directory, "prefix-"));
     await makePackage(join(prefix, "lib/node_modules/rotated"));
