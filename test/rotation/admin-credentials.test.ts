@@ -115,6 +115,7 @@ describe("an OpenAI admin key that signs the calls of another credential's provi
     expect(plan.effects.filter(({ target }) => target.kind === "consumer")).toMatchObject([
       { step: "reload", target: { name: "rotated itself" }, consumersFeel: null },
       { step: "validate", target: { name: "rotated itself" }, effect: expect.stringContaining("provider openai, provider openai-admin") },
+      { step: "revoke", target: { name: "rotated itself" }, irreversible: false },
     ]);
     const { checked } = await client.call("check", {});
     expect(checked).toContainEqual({ subject: { kind: "consumer", name: "rotated itself" }, findings: [] });

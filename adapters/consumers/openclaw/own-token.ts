@@ -35,7 +35,7 @@ async function preflight(follower: Follower, current: Secret | undefined, signal
   const findings = wrongReference(name, await readSettings(gateway));
   if (current === undefined || findings.length > 0) return findings;
   const paths = [OWN_TOKEN, ...use.also];
-  return notTheSame(gateway, { name, what: "token", paths, elsewhere: [REMOTE], isDegraded: false }, current);
+  return await notTheSame(gateway, { name, what: "token", paths, elsewhere: [REMOTE], isDegraded: false }, current);
 }
 
 const OWN_FILE = `"token": { "source": "file", "provider": …, "id": "value" } with a file of its own`;
