@@ -20,7 +20,7 @@ export const adminRefusal: Refusal = (status) => {
 /** What ends a key that only goes with its account, and with every other key in that: first the one that serves must be elsewhere. */
 const UNDELETABLE: Readonly<Record<Settings["accounts"], string>> = {
   shared:
-    "the key that serves is in the same service account: set accounts: per-key and reload; rotatectl abandon, then rotatectl rotate; when that one is here, delete the old service account at OpenAI, then: rotatectl retry",
+    "the key that serves is in the same service account: set accounts: per-key and reload; rotatectl abandon, then rotatectl rotate; when that one is stuck here, too, its new key is elsewhere: delete the old service account at OpenAI, then: rotatectl retry",
   "per-key": "see that no key that is in use is in its service account, delete that account at OpenAI, then: rotatectl retry",
 };
 
