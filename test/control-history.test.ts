@@ -108,6 +108,7 @@ describe("who did what is recorded", () => {
     await host.rotate();
     await ctl("retry", "main");
     await ctl("cancel", "main");
+    await host.host.settled(2);
     await host.rotate();
     await ctl("abandon", "main");
     const said = await eventsOf(host, "operatorSaid");
