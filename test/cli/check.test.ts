@@ -61,6 +61,9 @@ test("--online beside a file tells what is wrong with the file, also when no dae
   expect(ran.code).toBe(1);
   expect(ran.stdout).toMatch(/^✖ \/nowhere\/rotated.yaml: no such file\n {2}hint: /);
   expect(ran.stderr).toContain("rotatectl: error: no daemon answers on ");
+  const json = await bench.run(["check", "/nowhere/rotated.yaml", "--online", "--json"]);
+  expect(json.code).toBe(ran.code);
+  expect(JSON.parse(json.stdout).problems).toMatchObject([{ message: "no such file" }]);
 });
 
 test("--online without a file asks the daemon only", async () => {

@@ -181,10 +181,9 @@ export class RotationHost {
     return this.gateway.secrets.active("models.providers.openai.apiKey");
   }
 
-  /** Names of the kept versions beside the secret file, and of what was to become one. A try of blanks goes with the next write. */
+  /** Names of the kept versions beside the secret file. */
   kept(): readonly string[] {
-    const ours = readdirSync(this.host.directory).filter((name) => name.includes("secrets.json") && name !== "secrets.json");
-    return ours.filter((name) => !name.includes(".rotated.probe"));
+    return readdirSync(this.host.directory).filter((name) => name.includes("secrets.json") && name !== "secrets.json");
   }
 
   /** The ledger, while no daemon has it open. */
