@@ -63,7 +63,7 @@ export interface Control {
   watch(request: { readonly id: number; readonly after: number; readonly waitMs: number }, ask: Ask): Promise<WatchReply>;
   /** What a rotation would do. Asks the outside world as pre-flight does, changes nothing. */
   plan(request: { readonly name: string }, ask: Ask): Promise<PlanReply>;
-  /** Asks each provider, store and consumer of the configuration, as pre-flight does. Changes nothing. */
+  /** Asks each provider, and each store and consumer that a credential uses, as pre-flight does. Changes nothing. */
   check(request: Empty, ask: Ask): Promise<CheckReply>;
   /** Starts a rotation of one credential or of all. One that is open, or that has the same key, is answered in its place. */
   rotate(request: RotateRequest, ask: Ask): Promise<RotateReply>;

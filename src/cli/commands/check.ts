@@ -12,7 +12,7 @@ interface Options extends Common {
 export function define(command: Command, cli: Cli): void {
   command
     .argument("[file]", `the configuration (default: ${DEFAULT_FILE})`, fileName)
-    .option("--online", "let the running daemon ask each store, provider and consumer; beside a file, too")
+    .option("--online", "let the running daemon ask each provider, and each store and consumer that a credential uses; beside a file, too")
     .option(...JSON_OPTION)
     .addHelpText("after", `\n${NOTE}\n${examples("rotatectl check", "rotatectl check ./rotated.yaml", "rotatectl check --online")}`)
     .action((file: string | undefined, options: Options) => check(cli, file ?? (options.online ? undefined : DEFAULT_FILE), options));
